@@ -1,0 +1,128 @@
+"""The account that a run works on: the one place that knows whether the world is the sandbox or AWS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from runbook_lib import __version__
+from runbook_lib.clock import Clock, WallClock
+from runbook_lib.errors import Refused
+from runbook_lib.params import Params
+
+SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
+USER_AGENT = f"runbook-lib/{__version__}"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that was opened: its identity was asked for and is the one that the parameters name."""
+
+    target: str
+    id: str
+    region: str
+    partition: str
+    who: str
+    clock: Clock
+    shared: bool  # a world that others use too: AWS, or a served sandbox
+    make_client: Callable[[str], Any]
+    clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once."""
+        if service not in self.clients:
+            self.clients[service] = self.make_client(service)
+        return self.clients[service]
+
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""
+        return f"arn:{self.partition}:{service}:{self.region if regional else ''}:{self.id}:{resource}"
+
+
+def open_account(params: Params) -> Account:
+    """Open the account that the parameters name; raises Refused when the credentials belong to another one."""
+    account = _sandbox(params) if params.target == "sandbox" else _aws(params)
+    return _verified(account, params)
+
+
+def _sandbox(params: Params) -> Account:
+    from runbook_lib import sandbox
+    from runbook_lib.sandbox.settings import Settings
+
+    url = os.environ.get(SANDBOX_URL)
+    if url:
+        world = sandbox.connect(url)
+    else:
+        chosen = params.sandbox
+        world = sandbox.embedded(
+            Settings(
+                account=params.account or Settings.account,
+                region=params.region or Settings.region,
+                partition=params.partition,
+                seed=chosen.seed,
+                realism=chosen.realism,
+                requests_per_second=chosen.requests_per_second,
+                allow_commands=chosen.allow_commands,
+                clock=chosen.clock,
+                scale=chosen.scale,
+            )
+        )
+    region = params.region or Settings.region
+    return Account(
+        target="sandbox",
+        id=params.account or Settings.account,
+        region=region,
+        partition=params.partition,
+        who="",
+        clock=world.clock,
+        shared=bool(url),
+        make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
+    )
+
+
+def _aws(params: Params) -> Account:
+    import boto3
+    from botocore.config import Config
+
+    session: Any = boto3.Session(profile_name=params.profile, region_name=params.region)
+    config = Config(retries={"mode": "adaptive", "max_attempts": 10}, user_agent_extra=USER_AGENT)
+    assert params.account is not None  # the model refuses aws without account or region
+    assert params.region is not None
+    if session.get_partition_for_region(params.region) != params.partition:
+        raise Refused(
+            seen=f"region {params.region} in partition {session.get_partition_for_region(params.region)}",
+            wanted=f"a region of partition {params.partition}",
+            next_step="correct region or partition in the parameters",
+        )
+    return Account(
+        target="aws",
+        id=params.account,
+        region=params.region,
+        partition=params.partition,
+        who="",
+        clock=WallClock(),
+        shared=True,
+        make_client=lambda service: session.client(service, config=config),
+    )
+
+
+def _verified(account: Account, params: Params) -> Account:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        identity = account.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(
+            seen=f"the credentials were not accepted ({error})",
+            wanted=f"credentials of account {account.id}",
+            next_step="log in (aws sso login, AWS_PROFILE, or the profile parameter) and run again",
+        ) from error
+    if identity["Account"] != account.id:
+        raise Refused(
+            seen=f"credentials of account {identity['Account']} ({identity['Arn']})",
+            wanted=f"account {account.id}, as the parameters say",
+            next_step="use the credentials of that account, or correct account in the parameters; nothing was changed",
+        )
+    return replace(account, who=identity["Arn"])

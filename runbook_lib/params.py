@@ -1,0 +1,303 @@
+"""The parameters of a run: one typed model, read from a YAML file, checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from runbook_lib import yamlfile
+from runbook_lib.errors import BadInput
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+Cidr = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+
+WANTED = {
+    "account": "12 digits in quotes",
+    "region": "a region such as us-east-1",
+    "name": "a short name: lower-case letters, digits and hyphens, at most 20, starting with a letter",
+    "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
+}
+
+
+class Section(BaseModel):
+    """A part of the parameters: unknown keys and wrong types are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Network(Section):
+    """Where the tasks and the load balancer live."""
+
+    cidr: Cidr = "10.20.0.0/16"
+    zones: Annotated[int, Field(ge=2, le=3)] = 2
+    egress: Literal["public_ip", "nat"] = "public_ip"
+    production_from: Cidr = "0.0.0.0/0"
+    test_from: Cidr = "10.20.0.0/16"
+
+    @model_validator(mode="after")
+    def _test_listener_is_not_public(self) -> Network:
+        if self.test_from == "0.0.0.0/0":
+            raise ValueError("test_from: the test listener shows unreleased versions: name a network, never 0.0.0.0/0")
+        return self
+
+
+class Repository(Section):
+    """The source of the pipeline."""
+
+    name: str | None = None
+    branch: str = "main"
+
+
+class HealthCheck(Section):
+    """How the load balancer decides that a target is healthy (ELB guide, target-group-health-checks)."""
+
+    path: str | None = None
+    interval_seconds: Annotated[int, Field(ge=5, le=300)] = 10
+    timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
+    healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
+    unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
+    codes: str = "200"
+
+
+class Balancer(Section):
+    """The load balancer, its production and its test listener."""
+
+    production_port: Port = 80
+    test_port: Port = 9001
+    certificate: Arn | None = None
+    deregistration_delay_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    health: HealthCheck = HealthCheck()
+
+
+class Service(Section):
+    """The ECS service: size and number of its tasks."""
+
+    cpu: Literal["256", "512", "1024", "2048", "4096"] = "256"
+    memory: str = "512"
+    desired_count: Annotated[int, Field(ge=1, le=100)] = 2
+    container: str | None = None
+    port: Port | None = None
+    grace_seconds: Annotated[int, Field(ge=0)] = 30
+    keep_rolling_service_days: Annotated[int, Field(ge=0)] = 7
+
+
+class Build(Section):
+    """The CodeBuild project."""
+
+    image: str = "aws/codebuild/amazonlinux2-x86_64-standard:5.0"
+    compute: str = "BUILD_GENERAL1_SMALL"
+    timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 20
+
+
+class Pipeline(Section):
+    """The pipeline; the placeholder wears angle brackets in taskdef.json and none in the pipeline's field."""
+
+    placeholder: Placeholder = "IMAGE1_NAME"
+    type: Literal["V1", "V2"] = "V2"
+    mode: Literal["SUPERSEDED", "QUEUED"] = "SUPERSEDED"
+
+
+class Release(Section):
+    """How a new version takes the traffic, and how long going back stays instant."""
+
+    traffic: Literal["linear", "canary", "all_at_once"] = "linear"
+    step_percent: Annotated[int, Field(ge=1, le=99)] = 10
+    step_minutes: Annotated[int, Field(ge=1, le=1440)] = 1
+    ready_wait_minutes: Annotated[int, Field(ge=0, le=2880)] = 0
+    # Two sources give 2880 and 2800 minutes as the limit: the smaller one is safe with both.
+    termination_wait_minutes: Annotated[int, Field(ge=0, le=2800)] = 30
+    limit_minutes: Annotated[int, Field(ge=1)] = 180
+
+
+class Alarms(Section):
+    """What stops a release: the share of failed requests and the latency of each target group."""
+
+    error_percent: Annotated[float, Field(gt=0, le=100)] = 5.0
+    latency_p99_seconds: Annotated[float, Field(gt=0)] = 1.0
+    minimum_requests: Annotated[int, Field(ge=1)] = 20
+    evaluation_minutes: Annotated[int, Field(ge=1, le=60)] = 3
+    breaching_minutes: Annotated[int, Field(ge=1, le=60)] = 2
+
+    @model_validator(mode="after")
+    def _breaching_fits(self) -> Alarms:
+        if self.breaching_minutes > self.evaluation_minutes:
+            raise ValueError("breaching_minutes: at most evaluation_minutes")
+        return self
+
+
+class Prices(Section):
+    """Prices in USD with the day they were looked up; check them against the price list of your region."""
+
+    as_of: str = "2026-03-02"
+    fargate_vcpu_hour: float = 0.04048
+    fargate_gb_hour: float = 0.004445
+    balancer_hour: float = 0.0225
+    public_ipv4_hour: float = 0.005
+    nat_hour: float = 0.045
+    alarm_month: float = 0.10
+    pipeline_month: float = 1.0
+    registry_gb_month: float = 0.10
+
+
+class Sandbox(Section):
+    """The embedded AWS: its clock, its traffic and how much it hurts."""
+
+    clock: Literal["virtual", "scaled"] = "virtual"
+    scale: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    traffic: Literal["modelled", "live"] = "modelled"
+    requests_per_second: Annotated[float, Field(ge=0, le=100_000)] = 50.0
+    seed: int = 1
+    realism: bool = True
+    allow_commands: tuple[str, ...] = ()
+
+
+class Params(Section):
+    """Everything that a run is told from outside."""
+
+    target: Literal["sandbox", "aws"] = "sandbox"
+    account: AccountId | None = None
+    region: Region | None = None
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    profile: str | None = None
+    name: Name = "orders"
+    application: str | None = None
+    approver: str | None = None
+    lifetime_days: Annotated[int, Field(ge=1)] = 7
+    tags: dict[str, str] = {}
+    network: Network = Network()
+    repository: Repository = Repository()
+    balancer: Balancer = Balancer()
+    service: Service = Service()
+    build: Build = Build()
+    pipeline: Pipeline = Pipeline()
+    release: Release = Release()
+    alarms: Alarms = Alarms()
+    prices: Prices = Prices()
+    sandbox: Sandbox = Sandbox()
+
+    @model_validator(mode="after")
+    def _a_real_account_is_named(self) -> Params:
+        missing = [key for key in ("account", "region") if getattr(self, key) is None]
+        if self.target == "aws" and missing:
+            raise ValueError(f"{missing[0]}: must be named when target is aws; there is no default")
+        return self
+
+
+def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None = None) -> Params:
+    """Read a parameter file (a path, or the name of one under params/) and apply single values on top of it.
+
+    Overrides have dotted keys: {"release.traffic": "canary"}.  Raises BadInput with file, line, key, the value
+    seen, what is wanted and a did-you-mean.
+    """
+    path = find(params_file)
+    document = yamlfile.read(path)
+    data = document.value
+    for key, value in (overrides or {}).items():
+        _put(data, key, value)
+    return _validate(data, document, set(overrides or {}))
+
+
+def find(params_file: str | Path) -> Path:
+    """The file that is meant: an existing path, or NAME.yaml in the params folder of this or a parent folder."""
+    given = Path(params_file)
+    if given.suffix in (".yaml", ".yml"):
+        if given.is_file():
+            return given
+        raise _not_found(given)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        candidate = folder / "params" / f"{given.name}.yaml"
+        if candidate.is_file():
+            return candidate
+    raise _not_found(given)
+
+
+def field(key: str) -> type | Any:
+    """The type that a dotted key of the parameters wants; raises BadInput with a did-you-mean for an unknown key."""
+    model: Any = Params
+    for part in key.split("."):
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            raise _unknown(key, where="overrides")
+        model = fields[part].annotation
+    return model
+
+
+def override_value(key: str, text: str) -> Any:
+    """The value that a command line's KEY=TEXT means: text where the key wants text, else a YAML scalar."""
+    wanted = field(key)
+    return text if _wants_text(wanted) else yamlfile.scalar(text)
+
+
+def all_keys() -> list[str]:
+    """Every dotted key that the parameters know."""
+    return [
+        f"{name}.{inner}" if inner else name
+        for name, info in Params.model_fields.items()
+        for inner in getattr(info.annotation, "model_fields", {"": None})
+    ]
+
+
+def _wants_text(wanted: Any) -> bool:
+    options = get_args(wanted) or (wanted,)
+    return any(option is str or (isinstance(option, str)) or str in get_args(option) for option in options)
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    field(key)
+    *sections, last = key.split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+    data[last] = value
+
+
+def _validate(data: dict[str, Any], document: yamlfile.Document, overridden: set[str]) -> Params:
+    try:
+        return Params.model_validate(_tuples(data))
+    except ValidationError as error:
+        raise _bad_input(error.errors()[0], document, overridden) from None
+
+
+def _tuples(value: Any) -> Any:
+    # Strict models want tuples where YAML has lists.
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _bad_input(error: Any, document: yamlfile.Document, overridden: set[str]) -> BadInput:
+    key = ".".join(str(part) for part in error["loc"]) or str(error["msg"]).removeprefix("Value error, ").split(":")[0]
+    where = "overrides" if key in overridden else document.where(key)
+    if error["type"] == "extra_forbidden":
+        return _unknown(key, where=where)
+    seen = f"{key} = {document.raw(key) or repr(error['input'])}" if error["loc"] else f"{key} left out or wrong"
+    return BadInput(where=where, seen=seen, wanted=_wanted(key, error), next_step=f"set {key} in the parameter file")
+
+
+def _wanted(key: str, error: Any) -> str:
+    if error["type"] == "string_type" and key not in WANTED:
+        return 'text: write it in quotes, for YAML reads it as something else ("1.10" would become 1.1)'
+    return WANTED.get(key) or str(error["msg"]).removeprefix("Value error, ")
+
+
+def _unknown(key: str, *, where: str) -> BadInput:
+    known = all_keys() + list(Params.model_fields)
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see `runbook params show` for all keys"
+    return BadInput(where=where, seen=f"the key {key}", wanted="a key that the parameters know", next_step=hint)
+
+
+def _not_found(path: Path) -> BadInput:
+    return BadInput(
+        where=str(path),
+        seen="no such parameter file",
+        wanted="a YAML file, or the name of one under params/ (sandbox)",
+        next_step="check the name, or copy params/aws.example.yaml",
+    )
