@@ -20,7 +20,7 @@ from runbook_lib.wait import wait_until
 class Ref:
     """A value that an earlier step's answer holds: a JMESPath into it, and what to cut it down to.
 
-    `after` keeps only what follows that text: Ref("balancer", "LoadBalancers[0].LoadBalancerArn", after="loadbalancer/").
+    `after` keeps only what follows that text: after="loadbalancer/" turns a load balancer's ARN into its dimension.
     """
 
     step: str
@@ -30,7 +30,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Made:
-    """What a step makes: the inventory's kind and name, and where its id stands in the answer (None: the name is it)."""
+    """What a step makes: kind and name for the inventory, and where the answer holds its id (None: the name is it)."""
 
     kind: str
     name: str
@@ -87,6 +87,7 @@ class Plan:
     title: str
     world: str  # the name under which the inventory keeps what is made
     steps: tuple[Step, ...]
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # answers of earlier plans' steps
     monthly_usd: float | None = None  # None: the plan does not change the bill
     notes: tuple[str, ...] = ()
 
@@ -125,7 +126,7 @@ def apply(plan: Plan, *, account: Account, journal: Journal) -> Applied:
 
     Safe to call again after a kill at any point: make the plan anew, for it finds what is there.
     """
-    answers: dict[str, Mapping[str, Any]] = {}
+    answers: dict[str, Mapping[str, Any]] = dict(plan.given)
     done: list[str] = []
     for step in plan.steps:
         if step.present is not None:

@@ -1,0 +1,144 @@
+"""The source repository: its files, its commits, and the one commit that brings several files at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runbook_lib.account import Account
+from runbook_lib.errors import BadInput
+from runbook_lib.inventory import Item
+from runbook_lib.planning import change, make
+from runbook_lib.step import Made, Ref, Step
+from runbook_lib.system import System
+
+AUTHOR = "runbook"
+EMAIL = "runbook@example.invalid"
+KEPT = "kept: history is never rewritten; a further commit takes it back"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit; `id` is its full hash."""
+
+    id: str
+    message: str
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What exists of the source repository; `head` is None while the branch has no commit."""
+
+    name: str
+    exists: bool
+    branch: str
+    head: Commit | None
+    files: Mapping[str, bytes]  # of those that were asked for, the ones that are there
+
+
+def read_repository(
+    account: Account, system: System, paths: Iterable[str] = (), *, branch: str | None = None
+) -> Repository:
+    """The repository, the head of a branch (the pipeline's, unless another is named) and the files at these paths."""
+    client, branch = account.client("codecommit"), branch or system.branch
+    try:
+        client.get_repository(repositoryName=system.repository)
+    except client.exceptions.RepositoryDoesNotExistException:
+        return Repository(system.repository, False, branch, None, {})
+    head = _head(client, system.repository, branch)
+    files = {path: _file(client, system.repository, head.id, path) for path in paths} if head else {}
+    present = {path: content for path, content in files.items() if content is not None}
+    return Repository(system.repository, True, branch, head, present)
+
+
+def plan_repository(system: System, repository: Repository, items: Iterable[Item]) -> tuple[Step, ...]:
+    """The steps that make the repository and bring the application's files into it as its first commit."""
+    folder = system.application.directory
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder_files(folder)}
+    create = make(
+        "repository",
+        "Make the source repository",
+        "codecommit:create_repository",
+        {"repositoryName": system.repository, "tags": system.tags},
+        made=Made("codecommit:repository", system.repository),
+        found={} if repository.exists else None,
+        items=items,
+    )
+    first = plan_commit(
+        system,
+        repository,
+        {} if repository.head else files,
+        step="repository.first_commit",
+        message=f"The application {folder.name}",
+        why="the pipeline needs something to build",
+    )
+    return create, first
+
+
+def plan_commit(
+    system: System, repository: Repository, files: Mapping[str, bytes], *, step: str, message: str, why: str
+) -> Step:
+    """One commit that brings all these files at once; nothing to do when they are there, byte for byte."""
+    missing = {path: content for path, content in files.items() if repository.files.get(path) != content}
+    arguments: dict[str, Any] = {
+        "repositoryName": system.repository,
+        "branchName": repository.branch,
+        "authorName": AUTHOR,
+        "email": EMAIL,
+        "commitMessage": message,
+        "putFiles": [{"filePath": path, "fileContent": content} for path, content in sorted(missing.items())],
+    }
+    if repository.head:
+        arguments["parentCommitId"] = repository.head.id
+    return change(
+        step,
+        f"Commit {', '.join(sorted(missing)) if len(missing) < 5 else f'{len(missing)} files'} to {repository.branch}"
+        if missing
+        else f"Commit to {repository.branch}",
+        "codecommit:create_commit",
+        arguments,
+        touches=f"{system.repository}@{repository.branch}",
+        needed=why if missing else None,
+        already="the files are there already, byte for byte",
+        present={"commitId": repository.head.id} if repository.head else {},
+        undo=KEPT,
+    )
+
+
+def commit_ref(step: str) -> Ref:
+    """The id of the commit that a step of the same plan makes or finds."""
+    return Ref(step, "commitId")
+
+
+def folder_files(folder: Path) -> tuple[Path, ...]:
+    """The files of an application's folder, without version control and caches, in order."""
+    hidden = {".git", "__pycache__", ".pytest_cache", "node_modules", ".venv"}
+    found = tuple(sorted(p for p in folder.rglob("*") if p.is_file() and not hidden & set(p.relative_to(folder).parts)))
+    if not found:
+        raise BadInput(
+            where=str(folder),
+            seen="a folder without files",
+            wanted="the application's source with its Dockerfile and buildspec",
+            next_step="name the right folder in the parameter application",
+        )
+    return found
+
+
+def _head(client: Any, repository: str, branch: str) -> Commit | None:
+    try:
+        found = client.get_branch(repositoryName=repository, branchName=branch)["branch"]
+    except client.exceptions.BranchDoesNotExistException:
+        return None
+    commit = client.get_commit(repositoryName=repository, commitId=found["commitId"])["commit"]
+    parents = commit.get("parents") or [None]
+    return Commit(commit["commitId"], commit.get("message", "").strip(), parents[0])
+
+
+def _file(client: Any, repository: str, commit: str, path: str) -> bytes | None:
+    try:
+        return client.get_file(repositoryName=repository, commitSpecifier=commit, filePath=path)["fileContent"]
+    except client.exceptions.FileDoesNotExistException:
+        return None
