@@ -20,7 +20,7 @@ from runbook_lib.wait import wait_until
 class Ref:
     """A value that an earlier step's answer holds: a JMESPath into it, and what to cut it down to.
 
-    `after` keeps only what follows that text: after="loadbalancer/" turns a load balancer's ARN into its dimension.
+    `after` keeps only what follows its last place: after="loadbalancer/" makes a metric dimension of an ARN.
     """
 
     step: str
@@ -205,7 +205,7 @@ def _resolve(value: Any, answers: Mapping[str, Mapping[str, Any]]) -> Any:
         if value.step not in answers:
             raise _broken(f"a reference to the step {value.step}", "a step that stands before it in the plan")
         found = _search(value.path, answers[value.step], value.step)
-        return found.split(value.after, 1)[1] if value.after else found
+        return found.rpartition(value.after)[2] if value.after else found
     if isinstance(value, Mapping):
         return {key: _resolve(inner, answers) for key, inner in value.items()}
     return [_resolve(inner, answers) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,244 @@
+"""Deployments of CodeDeploy, each followed by its own id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from runbook_lib.account import Account
+from runbook_lib.check import Check, ask
+from runbook_lib.planning import change
+from runbook_lib.step import Step
+from runbook_lib.system import System
+
+TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
+INSTALL_LIMIT = timedelta(minutes=60)  # CodeDeploy user guide, troubleshooting-ecs
+
+
+@dataclass(frozen=True)
+class LifecycleEvent:
+    """One event of a deployment's life; times are None while it has not begun or ended."""
+
+    name: str
+    status: str
+    start: datetime | None
+    end: datetime | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class TrafficShare:
+    """A task set in a deployment, with the share of production traffic that CodeDeploy gave it, in percent."""
+
+    label: str
+    role: str
+    target_group: str
+    weight: float
+    desired: int
+    running: int
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment, asked for by its id."""
+
+    id: str
+    status: str
+    creator: str
+    config: str
+    revision_sha: str | None
+    created: datetime
+    completed: datetime | None
+    error: str | None
+    rolled_back_by: str | None  # id of the deployment that rolls this one back
+    rolls_back: str | None  # id of the deployment that this one rolls back
+    events: tuple[LifecycleEvent, ...] = ()  # empty while it has not started
+    shares: tuple[TrafficShare, ...] = ()
+    target_status: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def shifted(self) -> bool:
+        """Whether all production traffic has moved: the target is Succeeded while the deployment still waits to end."""
+        return self.target_status == "Succeeded"
+
+    @property
+    def phase(self) -> str:
+        """Where it stands, in one word: the event that runs, or the status."""
+        if self.over or self.status in ("Ready", "Created", "Queued"):
+            return self.status
+        running = [event.name for event in self.events if event.status == "InProgress"]
+        return running[0] if running else ("termination wait" if self.shifted else self.status)
+
+    def share(self, label: str) -> float | None:
+        """The percent of production traffic that Blue or Green has, None while there is no such task set."""
+        return next((share.weight for share in self.shares if share.label == label), None)
+
+
+def read_deployments(account: Account, system: System, *, most: int = 20) -> tuple[Deployment, ...]:
+    """The group's latest deployments, newest first, without their events."""
+    client = account.client("codedeploy")
+    ids = client.list_deployments(applicationName=system.deploy_application, deploymentGroupName=system.deploy_group)[
+        "deployments"
+    ][:most]
+    # BatchGetDeployments takes at most 25 ids.
+    found = client.batch_get_deployments(deploymentIds=ids)["deploymentsInfo"] if ids else []
+    deployments = [_deployment(info) for info in found]
+    return tuple(sorted(deployments, key=lambda deployment: deployment.created, reverse=True))
+
+
+def read_deployment(account: Account, system: System, deployment: str) -> Deployment:
+    """One deployment with its events and traffic shares."""
+    client = account.client("codedeploy")
+    info = client.get_deployment(deploymentId=deployment)["deploymentInfo"]
+    target = _target(client, deployment, f"{system.cluster}:{system.service}")
+    return _deployment(info, target)
+
+
+def read_task_definition_of(account: Account, system: System, deployment: Deployment) -> str | None:
+    """The task definition in a deployment's AppSpec: GetApplicationRevision has the text, GetDeployment never."""
+    if deployment.revision_sha is None:
+        return None
+    import yaml
+
+    answer = account.client("codedeploy").get_application_revision(
+        applicationName=system.deploy_application,
+        revision={"revisionType": "AppSpecContent", "appSpecContent": {"sha256": deployment.revision_sha}},
+    )
+    spec = yaml.safe_load(answer["revision"]["appSpecContent"]["content"])
+    return spec["Resources"][0]["TargetService"]["Properties"]["TaskDefinition"]
+
+
+def plan_stop(deployment: Deployment, *, why: str) -> Step:
+    """The step that stops a deployment and takes the traffic back."""
+    return change(
+        "deployment.stop",
+        f"Stop {deployment.id} and take the traffic back",
+        "codedeploy:stop_deployment",
+        {"deploymentId": deployment.id, "autoRollbackEnabled": True},
+        touches=deployment.id,
+        needed=None if deployment.over else why,
+        already=f"it is {deployment.status} already",
+        undo="release again",
+        # A stop can race with the end: the state is read again after it.
+        accept=("DeploymentAlreadyCompletedException",),
+    )
+
+
+def plan_end_wait(deployment: Deployment, *, why: str) -> Step:
+    """The step that ends the termination wait: the former tasks go, and going back is no longer instant."""
+    return change(
+        "deployment.end_wait",
+        f"End the termination wait of {deployment.id}",
+        "codedeploy:continue_deployment",
+        {"deploymentId": deployment.id, "deploymentWaitType": "TERMINATION_WAIT"},
+        touches=deployment.id,
+        needed=why if deployment.shifted and not deployment.over else None,
+        already=f"nothing waits: it is {deployment.phase}",
+        undo="not reversible: going back is then a full redeployment",
+    )
+
+
+def plan_redeploy(system: System, task_definition: str, *, step: str, why: str) -> Step:
+    """The step that deploys a revision by hand, at once for all traffic that the group's configuration lets move."""
+    content = json.dumps(_appspec(system, task_definition))
+    return change(
+        step,
+        f"Deploy {task_definition.rpartition('/')[2]} again",
+        "codedeploy:create_deployment",
+        {
+            "applicationName": system.deploy_application,
+            "deploymentGroupName": system.deploy_group,
+            "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+            "description": why[:256],
+        },
+        touches=system.deploy_group,
+        needed=why,
+        undo="deploy the other revision again",
+    )
+
+
+def check_no_deployment(deployments: tuple[Deployment, ...]) -> Check:
+    """Is no deployment under way? One a group is AWS's limit, its termination wait included."""
+    active = [f"{deployment.id} {deployment.status}" for deployment in deployments if not deployment.over]
+    return ask(
+        "Is no deployment under way?",
+        not active,
+        seen=", ".join(active) or "none",
+        wanted="none: CodeDeploy runs one a group, termination wait included",
+        remedy="wait for it, end its termination wait, or stop it (40_roll_back)",
+    )
+
+
+def budget(system: System) -> timedelta:
+    """How long a deployment may take by its own settings, hooks aside: boto3's waiter gives up after 30 minutes."""
+    release = system.params.release
+    steps = 0 if release.traffic == "all_at_once" else 1 if release.traffic == "canary" else 100 // release.step_percent
+    minutes = release.ready_wait_minutes + steps * release.step_minutes + release.termination_wait_minutes
+    return INSTALL_LIMIT + timedelta(minutes=minutes + 10)
+
+
+def _appspec(system: System, task_definition: str) -> dict[str, Any]:
+    properties = {
+        "TaskDefinition": task_definition,
+        "LoadBalancerInfo": {"ContainerName": system.container, "ContainerPort": system.port},
+    }
+    service = {"Type": "AWS::ECS::Service", "Properties": properties}
+    return {"version": 0.0, "Resources": [{"TargetService": service}]}
+
+
+def _target(client: Any, deployment: str, target: str) -> Mapping[str, Any] | None:
+    try:
+        answer = client.batch_get_deployment_targets(deploymentId=deployment, targetIds=[target])
+    except client.exceptions.DeploymentNotStartedException:
+        return None
+    found = answer["deploymentTargets"]
+    return found[0]["ecsTarget"] if found else None
+
+
+def _deployment(info: Mapping[str, Any], target: Mapping[str, Any] | None = None) -> Deployment:
+    error, rollback = info.get("errorInformation") or {}, info.get("rollbackInfo") or {}
+    target = target or {}
+    return Deployment(
+        id=info["deploymentId"],
+        status=info["status"],
+        creator=info.get("creator", ""),
+        config=info.get("deploymentConfigName", ""),
+        revision_sha=info.get("revision", {}).get("appSpecContent", {}).get("sha256"),
+        created=info["createTime"],
+        completed=info.get("completeTime"),
+        error=": ".join(text for text in (error.get("code"), error.get("message")) if text) or None,
+        rolled_back_by=rollback.get("rollbackDeploymentId"),
+        rolls_back=rollback.get("rollbackTriggeringDeploymentId"),
+        events=tuple(_event(event) for event in target.get("lifecycleEvents", ())),
+        shares=tuple(_share(task_set) for task_set in target.get("taskSetsInfo", ())),
+        target_status=target.get("status"),
+    )
+
+
+def _event(found: Mapping[str, Any]) -> LifecycleEvent:
+    diagnostics = found.get("diagnostics") or {}
+    return LifecycleEvent(
+        name=found["lifecycleEventName"],
+        status=found["status"],
+        start=found.get("startTime"),
+        end=found.get("endTime"),
+        message=diagnostics.get("message"),
+    )
+
+
+def _share(found: Mapping[str, Any]) -> TrafficShare:
+    return TrafficShare(
+        label=found.get("taskSetLabel", ""),
+        role=found.get("status", ""),
+        target_group=found.get("targetGroup", {}).get("name", ""),
+        weight=found.get("trafficWeight", 0.0),
+        desired=found.get("desiredCount", 0),
+        running=found.get("runningCount", 0),
+    )
