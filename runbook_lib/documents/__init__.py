@@ -1,0 +1,1 @@
+"""Pure editing of text and dicts: task definition, AppSpec, buildspec, pipeline definition, image files."""
