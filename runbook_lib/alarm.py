@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_lib.account import Account
-from runbook_lib.balancer import BALANCER, Balancer, dimension, group_ref
+from runbook_lib.balancer import Balancer, dimension
 from runbook_lib.check import Check, Verdict
 from runbook_lib.inventory import Item
 from runbook_lib.planning import make
-from runbook_lib.step import Made, Ref, Step, Until
+from runbook_lib.step import Made, Step, Until
 from runbook_lib.system import System, tag_list
 
 NAMESPACE = "AWS/ApplicationELB"
@@ -32,11 +32,10 @@ def read_alarms(account: Account, names: Iterable[str]) -> tuple[Alarm, ...]:
     return tuple(Alarm(alarm["AlarmName"], alarm["StateValue"], alarm.get("StateReason", "")) for alarm in found)
 
 
-def plan_rolling_alarm(system: System, alarms: tuple[Alarm, ...], items: Iterable[Item]) -> Step:
+def plan_rolling_alarm(system: System, balancer: Balancer, alarms: tuple[Alarm, ...], items: Iterable[Item]) -> Step:
     """The step that makes the error alarm of the rolling service."""
-    return _make(
-        system, alarms, items, f"{system.name}-rolling-errors", _errors(system, None, (system.rolling_target_group,))
-    )
+    name, groups = f"{system.name}-rolling-errors", (system.rolling_target_group,)
+    return _make(system, alarms, items, name, _errors(system, balancer, groups))
 
 
 def plan_release_alarms(
@@ -96,7 +95,7 @@ def _make(
     )
 
 
-def _errors(system: System, balancer: Balancer | None, groups: tuple[str, ...]) -> list[dict[str, Any]]:
+def _errors(system: System, balancer: Balancer, groups: tuple[str, ...]) -> list[dict[str, Any]]:
     """The worst share of requests without a good answer of any of the groups, in percent, once there is enough traffic.
 
     A crashing target answers nothing: the load balancer's own 5xx have no target group, so answers that the targets
@@ -119,13 +118,13 @@ def _errors(system: System, balancer: Balancer | None, groups: tuple[str, ...]) 
     return [*metrics, {"Id": "worst", "Expression": f"MAX([{names}])", "Label": "failed, percent", "ReturnData": True}]
 
 
-def _latency(system: System, balancer: Balancer | None, groups: tuple[str, ...]) -> list[dict[str, Any]]:
+def _latency(system: System, balancer: Balancer, groups: tuple[str, ...]) -> list[dict[str, Any]]:
     metrics = [_stat(f"p{n}", "TargetResponseTime", "p99", balancer, group) for n, group in enumerate(groups)]
     names = ",".join(f"p{number}" for number in range(len(groups)))
     return [*metrics, {"Id": "worst", "Expression": f"MAX([{names}])", "Label": "p99, seconds", "ReturnData": True}]
 
 
-def _stat(name: str, metric: str, stat: str, balancer: Balancer | None, group: str) -> dict[str, Any]:
+def _stat(name: str, metric: str, stat: str, balancer: Balancer, group: str) -> dict[str, Any]:
     return {
         "Id": name,
         "MetricStat": {
@@ -133,8 +132,8 @@ def _stat(name: str, metric: str, stat: str, balancer: Balancer | None, group: s
                 "Namespace": NAMESPACE,
                 "MetricName": metric,
                 "Dimensions": [
-                    {"Name": "LoadBalancer", "Value": _balancer_dimension(balancer)},
-                    {"Name": "TargetGroup", "Value": _group_dimension(balancer, group)},
+                    {"Name": "LoadBalancer", "Value": balancer.dimension},
+                    {"Name": "TargetGroup", "Value": dimension(balancer.groups[group].arn)},
                 ],
             },
             "Period": 60,
@@ -142,17 +141,6 @@ def _stat(name: str, metric: str, stat: str, balancer: Balancer | None, group: s
         },
         "ReturnData": False,
     }
-
-
-def _balancer_dimension(balancer: Balancer | None) -> str | Ref:
-    return balancer.dimension if balancer and balancer.arn else Ref(BALANCER.step, BALANCER.path, after="loadbalancer/")
-
-
-def _group_dimension(balancer: Balancer | None, name: str) -> str | Ref:
-    if balancer and name in balancer.groups:
-        return dimension(balancer.groups[name].arn)
-    ref = group_ref(name)
-    return Ref(ref.step, ref.path, after=":")
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,23 @@ LISTENER = {
 }
 
 
+def known(balancer: Balancer) -> dict[str, dict[str, Any]]:
+    """What later plans refer to, as the answers of the steps that made it."""
+    listeners = {"production": balancer.production, "test": balancer.test}
+    return {
+        BALANCER.step: {"LoadBalancers": [{"LoadBalancerArn": balancer.arn}]},
+        **{
+            LISTENER[purpose].step: {"Listeners": [{"ListenerArn": listener.arn}]}
+            for purpose, listener in listeners.items()
+            if listener
+        },
+        **{
+            group_ref(name).step: {"TargetGroups": [{"TargetGroupArn": group.arn}]}
+            for name, group in balancer.groups.items()
+        },
+    }
+
+
 def group_ref(name: str) -> Ref:
     """The ARN of a target group that the same plan makes or finds."""
     return Ref(f"balancer.group.{name}", "TargetGroups[0].TargetGroupArn")

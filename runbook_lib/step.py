@@ -18,14 +18,10 @@ from runbook_lib.wait import wait_until
 
 @dataclass(frozen=True)
 class Ref:
-    """A value that an earlier step's answer holds: a JMESPath into it, and what to cut it down to.
-
-    `after` keeps only what follows its last place: after="loadbalancer/" makes a metric dimension of an ARN.
-    """
+    """A value that an earlier step's answer holds, by a JMESPath into it."""
 
     step: str
     path: str
-    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +127,7 @@ def apply(plan: Plan, *, account: Account, journal: Journal) -> Applied:
     for step in plan.steps:
         if step.present is not None:
             answers[step.id] = step.present
+            _forget(step, plan.world, account)
             journal.write("step", id=step.id, call=step.call, touches=step.touches, done=False, reason=step.reason)
         else:
             answers[step.id] = _do(resolved(step, answers), plan.world, account, journal)
@@ -152,10 +149,14 @@ def _do(step: Step, world: str, account: Account, journal: Journal) -> Mapping[s
     answer = _call(step, account)
     if step.made:
         inventory.write(account, world, Item(step.made.kind, step.made.name, _identity(step.made, answer), step.id, at))
-    if step.gone:
-        inventory.forget(account, world, [step.gone])
+    _forget(step, world, account)
     journal.write("step", id=step.id, call=step.call, touches=step.touches, done=True, reason=step.reason)
     return answer
+
+
+def _forget(step: Step, world: str, account: Account) -> None:
+    if step.gone:
+        inventory.forget(account, world, [step.gone])
 
 
 def _call(step: Step, account: Account) -> Mapping[str, Any]:
@@ -204,8 +205,7 @@ def _resolve(value: Any, answers: Mapping[str, Mapping[str, Any]]) -> Any:
     if isinstance(value, Ref):
         if value.step not in answers:
             raise _broken(f"a reference to the step {value.step}", "a step that stands before it in the plan")
-        found = _search(value.path, answers[value.step], value.step)
-        return found.rpartition(value.after)[2] if value.after else found
+        return _search(value.path, answers[value.step], value.step)
     if isinstance(value, Mapping):
         return {key: _resolve(inner, answers) for key, inner in value.items()}
     return [_resolve(inner, answers) for inner in value] if isinstance(value, list | tuple) else value

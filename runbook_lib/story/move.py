@@ -1,0 +1,158 @@
+"""The move: the same application behind CodeDeploy, without a failed request."""
+
+from __future__ import annotations
+
+from runbook_lib import alarm, balancer, cost, deployment_group, pipeline, role, service
+from runbook_lib.account import Account
+from runbook_lib.check import Checks, ask, checks
+from runbook_lib.errors import CheckFailed
+from runbook_lib.inventory import read_inventory
+from runbook_lib.step import Plan
+from runbook_lib.story.provision import given
+from runbook_lib.system import System
+
+SHIFT = (10, 50, 100)  # percent of production traffic on the new service, step by step
+REASON = "moving the service behind CodeDeploy"
+
+
+def check_ready(account: Account, system: System) -> Checks:
+    """Is the rolling service settled and healthy, and is no run of the pipeline under way?"""
+    rolling = service.read_service(account, system, system.rolling_service)
+    lb = balancer.read_balancer(account, system)
+    running = [run.id for run in pipeline.read_executions(account, system) if not run.over]
+    group = lb.groups.get(system.rolling_target_group)
+    answers = [service.check_settled(rolling, system.rolling_service)]
+    if group and rolling:
+        answers.append(balancer.check_targets(group, wanted=rolling.desired))
+    answers.append(
+        ask(
+            "Is no run of the pipeline under way?",
+            not running,
+            seen=f"{len(running)} under way" if running else "none",
+            wanted="none",
+            remedy="wait for it to end and run this cell again",
+        )
+    )
+    return checks("Ready to move", answers)
+
+
+def plan_freeze(account: Account, system: System) -> Plan:
+    """Let no run enter Deploy while the service moves."""
+    found = _pipeline(account, system)
+    return Plan("Freeze the pipeline", system.name, (pipeline.plan_freeze(system, found, reason=REASON),))
+
+
+def plan_second_service(account: Account, system: System) -> Plan:
+    """The pair of target groups behind the listeners, then the second service on the first of them."""
+    items = read_inventory(account, system.name)
+    rolling = _rolling(account, system)
+    steps = (
+        *balancer.plan_pair(system, balancer.read_balancer(account, system), items),
+        service.plan_blue_green_service(system, service.read_service(account, system, system.service), rolling, items),
+    )
+    costs = cost.move(system, rolling.desired)
+    return Plan(
+        "Start the second service",
+        system.name,
+        steps,
+        given=given(account, system),
+        monthly_usd=cost.total(costs),
+        notes=("The rolling service stays: until the deployment group exists, going back is a change of weights.",),
+    )
+
+
+def plan_shift(account: Account, system: System, percent: int) -> Plan:
+    """Give the second service that share of the production traffic, in percent, and the rolling one the rest."""
+    lb = balancer.read_balancer(account, system)
+    first, second = system.target_groups
+    weights = {system.rolling_target_group: 100 - percent, first: percent, second: 0}
+    step = balancer.plan_weights(
+        system, lb, weights, step=f"move.shift.{percent}", why=f"{percent} % to the second service"
+    )
+    return Plan(f"Shift {percent} %", system.name, (step,))
+
+
+def plan_back(account: Account, system: System) -> Plan:
+    """All production traffic back to the rolling service: possible until the deployment group exists."""
+    if deployment_group.read_group(account, system) is not None:
+        raise CheckFailed(
+            where="going back by weights",
+            seen="the deployment group exists: CodeDeploy owns the listener",
+            wanted="no deployment group yet",
+            next_step="use 40_roll_back",
+        )
+    return plan_shift(account, system, 0)
+
+
+def plan_cut(account: Account, system: System) -> Plan:
+    """Take the rolling service's target group out of every action: CodeDeploy wants its own pair there alone."""
+    lb = balancer.read_balancer(account, system)
+    first, second = system.target_groups
+    step = balancer.plan_weights(
+        system,
+        lb,
+        {first: 100, second: 0},
+        step="move.cut",
+        why="CodeDeploy shifts within its pair: a third group in the action stays in the way",
+        keep_groups=False,
+    )
+    return Plan("Cut the rolling service off", system.name, (step,))
+
+
+def plan_codedeploy(account: Account, system: System) -> Plan:
+    """The role, the alarms over both target groups, the application and the deployment group."""
+    items = read_inventory(account, system.name)
+    lb = balancer.read_balancer(account, system)
+    name = deployment_group.config_name(system)
+    steps = (
+        *role.plan_roles(system, role.read_roles(account, system), items, ("deploy",)),
+        *alarm.plan_release_alarms(system, lb, alarm.read_alarms(account, system.alarms), items),
+        *deployment_group.plan_group(
+            system,
+            application=deployment_group.read_application(account, system),
+            group=deployment_group.read_group(account, system),
+            config=deployment_group.read_config(account, name),
+            items=items,
+        ),
+    )
+    return Plan("Put CodeDeploy in charge", system.name, steps, given=given(account, system))
+
+
+def check_moved(account: Account, system: System) -> Checks:
+    """Does the second service carry all traffic, do both listeners lead to it, and is CodeDeploy in charge?"""
+    moved = service.read_service(account, system, system.service)
+    lb = balancer.read_balancer(account, system)
+    group = deployment_group.read_group(account, system)
+    primary = moved.primary.target_group if moved and moved.primary else None
+    answers = [service.check_settled(moved, system.service)]
+    if primary and moved:
+        answers.append(balancer.check_targets(lb.groups[primary], wanted=moved.desired))
+    answers += balancer.check_listeners(system, lb, primary).answers
+    answers.append(
+        ask(
+            "Is CodeDeploy in charge of it?",
+            bool(group and group.service == system.service),
+            seen=f"group {group.name} for {group.service}" if group else "no deployment group",
+            wanted=f"a deployment group for {system.service}",
+            remedy="run 15_move_service again",
+        )
+    )
+    return checks("Behind CodeDeploy", answers)
+
+
+def _pipeline(account: Account, system: System) -> pipeline.Pipeline:
+    found = pipeline.read_pipeline(account, system)
+    if found is None:
+        raise _missing("the pipeline")
+    return found
+
+
+def _rolling(account: Account, system: System) -> service.Service:
+    found = service.read_service(account, system, system.rolling_service)
+    if found is None:
+        raise _missing("the rolling service")
+    return found
+
+
+def _missing(what: str) -> CheckFailed:
+    return CheckFailed(seen=f"{what} does not exist", wanted="the world of 10_provision", next_step="run 10_provision")

@@ -1,0 +1,174 @@
+"""The world that the reader starts from: a service with rolling deployments and its pipeline."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from runbook_lib import (
+    alarm,
+    balancer,
+    build,
+    cost,
+    image,
+    network,
+    pipeline,
+    pipeline_rule,
+    repository,
+    role,
+    service,
+    storage,
+)
+from runbook_lib.account import Account
+from runbook_lib.check import Checks, ask, checks
+from runbook_lib.errors import CheckFailed
+from runbook_lib.inventory import read_inventory
+from runbook_lib.step import Plan
+from runbook_lib.system import System
+from runbook_lib.wait import wait_until
+
+ROLES = ("execution", "task", "build", "pipeline", "events")
+BUILD_LIMIT = timedelta(minutes=60)
+
+
+def plan_foundation(account: Account, system: System) -> Plan:
+    """Everything up to the pipeline with Source and Build, in the order in which each finds what it needs."""
+    items = read_inventory(account, system.name)
+    kept = storage.read_storage(account, system)
+    net = network.read_network(account, system)
+    steps = (
+        *storage.plan_buckets(system, kept, items),
+        *storage.plan_log_groups(system, kept, items),
+        *role.plan_roles(system, role.read_roles(account, system), items, ROLES),
+        *role.plan_service_linked_roles(role.read_service_linked(account)),
+        *network.plan_network(system, net, items),
+        *balancer.plan_balancer(system, balancer.read_balancer(account, system), items),
+        *image.plan_registry(system, image.read_registry(account, system), items),
+        *repository.plan_repository(system, repository.read_repository(account, system), items),
+        *build.plan_project(system, build.read_project(account, system), items),
+        *pipeline.plan_pipeline(system, pipeline.read_pipeline(account, system), items),
+    )
+    return Plan(
+        "Provision the foundation",
+        system.name,
+        steps,
+        monthly_usd=cost.total(cost.provision(system)),
+        notes=(
+            f"Everything is tagged {system.name} and expires on {system.expires.date()}.",
+            f"Prices of {system.params.prices.as_of}: check them against your region's price list.",
+        ),
+    )
+
+
+def first_image(account: Account, system: System) -> str:
+    """Wait for the first build and give the image that it pushed, by digest.
+
+    Raises CheckFailed with the build's own words when it failed.
+    """
+    run = wait_until(
+        account.clock,
+        lambda: _built(account, system),
+        lambda run: run is not None,
+        what="the first run has built",
+        limit=BUILD_LIMIT,
+        every=15,
+    )
+    if run and run.failure:
+        raise CheckFailed(
+            where="first build",
+            seen=run.failure,
+            wanted="a build that pushes an image",
+            next_step="read the build's log, mend the application's files and run this notebook again",
+        )
+    return newest_image(account, system)
+
+
+def newest_image(account: Account, system: System) -> str:
+    """The newest image of the registry, by digest; raises CheckFailed when there is none."""
+    registry = image.read_registry(account, system)
+    if not registry.images:
+        raise CheckFailed(
+            where=f"registry {system.registry}",
+            seen="no image",
+            wanted="the image that the first build pushes",
+            next_step=f"let the buildspec push to the repository {system.registry}",
+        )
+    return f"{registry.uri}@{registry.images[0].digest}"
+
+
+def plan_service(account: Account, system: System, image_uri: str) -> Plan:
+    """The cluster, the first revision, the service with rolling deployments and its alarm."""
+    items = read_inventory(account, system.name)
+    found = service.read_service(account, system, system.rolling_service)
+    lb = balancer.read_balancer(account, system)
+    alarms = alarm.read_alarms(account, [f"{system.name}-rolling-errors"])
+    steps = (
+        service.plan_cluster(system, service.read_cluster(account, system), items),
+        service.plan_task_definition(system, service.read_revisions(account, system), image_uri, items),
+        service.plan_rolling_service(system, found, items),
+        alarm.plan_rolling_alarm(system, lb, alarms, items),
+    )
+    return Plan("Start the service", system.name, steps, given=given(account, system))
+
+
+def plan_delivery(account: Account, system: System) -> Plan:
+    """The Deploy stage with a rolling deployment, and the rule that starts the pipeline on a push."""
+    items = read_inventory(account, system.name)
+    found = pipeline.read_pipeline(account, system)
+    assert found is not None, "the foundation makes the pipeline"
+    steps = (
+        pipeline.plan_rolling_stage(system, found),
+        *pipeline_rule.plan_rule(system, pipeline_rule.read_rule(account, system), items),
+    )
+    return Plan("Deliver on every push", system.name, steps)
+
+
+def given(account: Account, system: System) -> dict[str, dict[str, Any]]:
+    """What earlier plans made, as the answers that later plans refer to."""
+    net = network.read_network(account, system)
+    return {**network.known(system, net), **balancer.known(balancer.read_balancer(account, system))}
+
+
+def check_rolling_world(account: Account, system: System) -> Checks:
+    """Does the rolling service run healthy behind its load balancer, and does a push start its pipeline?"""
+    lb = balancer.read_balancer(account, system)
+    found = service.read_service(account, system, system.rolling_service)
+    delivery = pipeline.read_pipeline(account, system)
+    rule = pipeline_rule.read_rule(account, system)
+    group = lb.groups.get(system.rolling_target_group)
+    answers = [service.check_settled(found, system.rolling_service)]
+    if group:
+        answers.append(balancer.check_targets(group, wanted=found.desired if found else 1))
+    answers += [
+        ask(
+            "Does the production listener lead to it?",
+            lb.live() == system.rolling_target_group,
+            seen=lb.live() or "nothing",
+            wanted=system.rolling_target_group,
+            remedy="run 10_provision again",
+        ),
+        ask(
+            "Does the pipeline deploy to it?",
+            bool(delivery and delivery.deploy_provider == "ECS"),
+            seen=(delivery and delivery.deploy_provider) or "no deploy action",
+            wanted="ECS (rolling)",
+            remedy="run 10_provision again",
+        ),
+        ask(
+            "Does a push start the pipeline?",
+            bool(rule and rule.targets),
+            seen=f"{len(rule.targets)} targets" if rule else "no rule",
+            wanted="a rule with the pipeline as its target",
+            remedy="run 10_provision again",
+        ),
+    ]
+    return checks("The rolling world", answers)
+
+
+def _built(account: Account, system: System) -> pipeline.Execution | None:
+    runs = pipeline.read_executions(account, system)
+    if not runs:
+        return None
+    run = pipeline.read_execution(account, system, runs[-1].id)
+    action = run.action(pipeline.BUILD)
+    return run if run.over or (action and action.status in ("Succeeded", "Failed")) else None
