@@ -227,6 +227,19 @@ def plan_start(system: System, *, step: str, why: str) -> Step:
     )
 
 
+def plan_stage_rollback(system: System, target: str, *, why: str) -> Step:
+    """The step that runs the Deploy stage again with an earlier run's artifacts."""
+    return change(
+        "pipeline.rollback",
+        "Roll the Deploy stage back",
+        "codepipeline:rollback_stage",
+        {"pipelineName": system.pipeline, "stageName": DEPLOY, "targetPipelineExecutionId": target},
+        touches=f"{system.pipeline}/{DEPLOY}",
+        needed=why,
+        undo="roll the stage back to the other run",
+    )
+
+
 EXECUTION = "pipelineExecutionId"
 
 

@@ -108,6 +108,23 @@ def plan_commit(
     )
 
 
+def plan_branch(system: System, source: Repository, draft: Repository) -> Step:
+    """The step that makes a branch off the head of the pipeline's branch."""
+    return change(
+        f"repository.branch.{draft.branch}",
+        f"Make the branch {draft.branch}",
+        "codecommit:create_branch",
+        {
+            "repositoryName": system.repository,
+            "branchName": draft.branch,
+            "commitId": source.head.id if source.head else "",
+        },
+        touches=f"{system.repository}@{draft.branch}",
+        needed=None if draft.head else "no pipeline watches it: all files reach the pipeline's branch in one commit",
+        undo="delete the branch",
+    )
+
+
 def commit_ref(step: str) -> Ref:
     """The id of the commit that a step of the same plan makes or finds."""
     return Ref(step, "commitId")

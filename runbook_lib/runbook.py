@@ -1,0 +1,128 @@
+"""The story's verbs: begin, look, check, plan, gate, apply, wait, decide, and the evidence at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runbook_lib import application, params, step, system, views
+from runbook_lib.account import Account, open_account
+from runbook_lib.check import Checks
+from runbook_lib.gate import Opened, gate
+from runbook_lib.journal import Journal
+from runbook_lib.step import Applied, Plan
+from runbook_lib.system import System
+
+RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # where the runner wants the evidence of this run
+SAMPLE = Path(__file__).parent / "sandbox" / "application"
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """One run of one notebook: the account it works on, the system it works for, and what it wrote down."""
+
+    name: str
+    params: params.Params
+    account: Account
+    system: System
+    journal: Journal
+
+    def look(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Read something and show it; looking changes nothing and never moves time."""
+        found = read(self.account, self.system, *arguments, **more)
+        views.show(found)
+        return found
+
+    def check(self, ask: Callable[..., Checks], *arguments: Any, **more: Any) -> Checks:
+        """Ask the questions, show the answers and write them down; nothing is raised: gates do that."""
+        answers = ask(self.account, self.system, *arguments, **more)
+        self.journal.write("checks", title=answers.title, verdict=str(answers.verdict), answers=list(answers.answers))
+        views.show(views.checks_table(answers))
+        return answers
+
+    def plan(self, make: Callable[..., Plan], *arguments: Any, **more: Any) -> Plan:
+        """Make a plan and show it: the dry run; nothing is changed."""
+        plan = make(self.account, self.system, *arguments, **more)
+        views.show(views.plan_table(plan))
+        for note in plan.notes:
+            views.show(Line(note))
+        return plan
+
+    def gate(self, title: str, answers: Checks) -> None:
+        """Go on only when every answer is good and somebody answers for it."""
+        opened: Opened = gate(title, answers, params=self.params, journal=self.journal)
+        views.show(Line(str(opened)))
+
+    def apply(self, plan: Plan) -> Applied:
+        """Do what the plan says and say what came of it."""
+        applied = step.apply(plan, account=self.account, journal=self.journal)
+        views.show(Line(views.applied_table(applied)))
+        return applied
+
+    def end(self) -> None:
+        """Show what this run did, computed from its journal, and keep it as JSON beside the other evidence."""
+        self.journal.write("end", notebook=self.name)
+        views.show(views.ending_table(self.journal))
+        if self.journal.path is not None:
+            self.journal.path.with_suffix(".json").write_text(self.journal.as_json(), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text for the reader."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def begin(
+    name: str,
+    params_file: str = "sandbox",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    world: str = "empty",
+) -> Runbook:
+    """Begin a run: read the parameters, open the account, say where we are, and see that the world is ready.
+
+    `world` is the state that this notebook starts from: an embedded sandbox is brought to it, a shared world is
+    brought to at least it, and on AWS it is only checked.
+    """
+    from runbook_lib.story import worlds
+
+    chosen = params.load(params_file, dict(overrides or {}))
+    app = application.read(Path(chosen.application) if chosen.application else SAMPLE)
+    chosen = _of_application(chosen, app)
+    account = open_account(chosen)
+    target = system.resolve(chosen, app, account)
+    run = Runbook(name, chosen, account, target, Journal(account.clock, _journal_path()))
+    run.journal.write("begin", notebook=name, target=account.target, account=account.id, who=account.who)
+    views.show(Line(banner(run)))
+    worlds.bring(run.account, run.system, world)
+    return run
+
+
+def banner(run: Runbook) -> str:
+    """One line that says what world this is: the sandbox, or which account, region, service and who."""
+    where = f"{run.account.id} {run.account.region}"
+    service = f"service {run.system.service} in cluster {run.system.cluster}"
+    if run.account.target == "sandbox":
+        return f"SANDBOX {where}, {service}: nothing here touches AWS"
+    return f"AWS {where}, {service}, as {run.account.who.rpartition(':')[2]}"
+
+
+def _of_application(chosen: params.Params, app: application.Application) -> params.Params:
+    """In the sandbox the account and region are those that the application's own files name."""
+    if chosen.target != "sandbox":
+        return chosen
+    named = {"account": chosen.account or app.account, "region": chosen.region or app.region}
+    return chosen.model_copy(update=named)
+
+
+def _journal_path() -> Path | None:
+    folder = os.environ.get(RUN_DIRECTORY)
+    return Path(folder) / "journal.jsonl" if folder else None

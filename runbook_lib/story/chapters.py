@@ -1,0 +1,106 @@
+"""Each notebook's doing without its reading: what brings a sandbox from one state to the next."""
+
+from __future__ import annotations
+
+from runbook_lib import pipeline, repository
+from runbook_lib.account import Account
+from runbook_lib.deployment import plan_end_wait, read_deployment
+from runbook_lib.journal import Journal
+from runbook_lib.step import Applied, Plan, apply
+from runbook_lib.story import delivery, follow, sources
+from runbook_lib.story import move as moving
+from runbook_lib.story import provision as provisioning
+from runbook_lib.story import release as releasing
+from runbook_lib.system import System
+from runbook_lib.wait import wait_until
+
+VERSION = "2.0.0"
+
+
+def nothing(account: Account, system: System, journal: Journal) -> None:
+    """nothing"""
+    del account, system, journal
+
+
+def provision(account: Account, system: System, journal: Journal) -> None:
+    """10_provision"""
+    _do(provisioning.plan_foundation(account, system), account, journal)
+    image = provisioning.first_image(account, system)
+    _do(provisioning.plan_service(account, system, image), account, journal)
+    _do(provisioning.plan_delivery(account, system), account, journal)
+    provisioning.check_rolling_world(account, system).require()
+
+
+def move(account: Account, system: System, journal: Journal) -> None:
+    """15_move_service"""
+    moving.check_ready(account, system).require()
+    _do(moving.plan_freeze(account, system), account, journal)
+    _do(moving.plan_second_service(account, system), account, journal)
+    for percent in moving.SHIFT:
+        _do(moving.plan_shift(account, system, percent), account, journal)
+        account.clock.sleep(60)
+    _do(moving.plan_cut(account, system), account, journal)
+    _do(moving.plan_codedeploy(account, system), account, journal)
+    moving.check_moved(account, system).require()
+
+
+def has_files(account: Account, system: System) -> bool:
+    """Whether taskdef.json and appspec.yaml are on the pipeline's branch."""
+    found = repository.read_repository(account, system, (sources.TASKDEF, sources.APPSPEC))
+    return len(found.files) == 2
+
+
+def files(account: Account, system: System, journal: Journal) -> None:
+    """20_source_files and 21_buildspec"""
+    _do(sources.plan_files(account, system, sources.draft_files(account, system)), account, journal)
+    _do(sources.plan_buildspec(account, system), account, journal)
+    _do(sources.plan_publish(account, system), account, journal)
+    head = repository.read_repository(account, system).head
+    assert head is not None, "the commit that was just made"
+    follow.built(account, system, follow.run_of_commit(account, system, head.id).id)
+
+
+def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
+    """22_pipeline"""
+    delivery.check_ready(account, system).require()
+    _do(delivery.plan_edit(account, system), account, journal)
+    _do(delivery.plan_unfreeze(account, system), account, journal)
+    done = _do(delivery.plan_test_release(account, system), account, journal)
+    if "pipeline.test_release" in done.answers:
+        finish(account, system, done.answers["pipeline.test_release"][pipeline.EXECUTION], journal)
+
+
+def release(account: Account, system: System, journal: Journal) -> None:
+    """30_release"""
+    done = _do(releasing.plan_release(account, system, VERSION, {}), account, journal)
+    run = follow.run_of_commit(account, system, done.answers["release.commit"]["commitId"])
+    finish(account, system, run.id, journal)
+
+
+def finish(account: Account, system: System, execution: str, journal: Journal) -> str:
+    """Follow a run to its deployment, let the traffic move, end the termination wait; gives the deployment's id."""
+    follow.built(account, system, execution)
+    found = follow.deploying(account, system, execution)
+    moved = follow.deployment(account, system, found, journal=journal, until=lambda d: d.shifted)
+    releasing.judge(account, system, moved.deployment).require()
+    step = plan_end_wait(moved.deployment, why="nobody waits for a going back")
+    _do(Plan("End the wait", system.name, (step,)), account, journal)
+    wait_until(
+        account.clock,
+        lambda: read_deployment(account, system, found),
+        lambda deployment: deployment.over,
+        what=f"{found} has ended",
+        limit=follow.BUILD_LIMIT,
+    )
+    wait_until(
+        account.clock,
+        lambda: pipeline.read_execution(account, system, execution),
+        lambda run: run.over,
+        what="the run has ended",
+        limit=follow.START_LIMIT,
+    )
+    return found
+
+
+def _do(plan: Plan, account: Account, journal: Journal) -> Applied:
+    return apply(plan, account=account, journal=journal)

@@ -1,0 +1,159 @@
+"""Following what was started, by the id that the call returned: a run of the pipeline, a build, a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runbook_lib import balancer as balancers
+from runbook_lib import build as builds
+from runbook_lib import deployment as deployments
+from runbook_lib import pipeline as pipelines
+from runbook_lib.account import Account
+from runbook_lib.errors import ReleaseFailed
+from runbook_lib.journal import Journal
+from runbook_lib.system import System
+from runbook_lib.wait import wait_until
+
+POLL = 15.0  # seconds between two looks at a deployment
+START_LIMIT = timedelta(minutes=10)
+BUILD_LIMIT = timedelta(minutes=60)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen of a deployment at one moment; weights are the listener's, in percent by target group."""
+
+    at: datetime
+    phase: str
+    weights: dict[str, float]
+    healthy: dict[str, int]
+    unhealthy: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A deployment with everything that was seen of it, oldest first."""
+
+    deployment: deployments.Deployment
+    samples: tuple[Sample, ...]
+
+
+def run_of_commit(account: Account, system: System, commit: str) -> pipelines.Execution:
+    """Wait until the pipeline has taken up a commit, and give that run."""
+    found = wait_until(
+        account.clock,
+        lambda: pipelines.find_execution(account, system, commit),
+        lambda run: run is not None,
+        what=f"the pipeline takes up commit {commit[:7]}",
+        limit=START_LIMIT,
+        every=5,
+    )
+    assert found is not None, "wait_until gives what is done"
+    return found
+
+
+def built(account: Account, system: System, execution: str) -> builds.Build:
+    """Wait until a run has built, and give the build; raises ReleaseFailed with the build's words when it failed."""
+    run = wait_until(
+        account.clock,
+        lambda: pipelines.read_execution(account, system, execution),
+        lambda run: run.over or _status(run, pipelines.BUILD) in ("Succeeded", "Failed"),
+        what="the run has built",
+        limit=BUILD_LIMIT,
+        every=15,
+    )
+    action = run.action(pipelines.BUILD)
+    if action is None or action.status != "Succeeded" or action.external is None:
+        raise _run_failed(run, "a build that succeeds")
+    return builds.read_build(account, action.external)
+
+
+def deploying(account: Account, system: System, execution: str) -> str:
+    """Wait until a run has started its deployment, and give the deployment's id."""
+    run = wait_until(
+        account.clock,
+        lambda: pipelines.read_execution(account, system, execution),
+        lambda run: run.over or bool(_external(run)),
+        what="the run has started its deployment",
+        limit=START_LIMIT,
+        every=5,
+    )
+    external = _external(run)
+    if external is None:
+        raise _run_failed(run, "a deployment of CodeDeploy")
+    return external
+
+
+def deployment(
+    account: Account,
+    system: System,
+    deployment_id: str,
+    *,
+    journal: Journal,
+    until: Callable[[deployments.Deployment], bool],
+    seen: Callable[[Sample], None] | None = None,
+) -> Followed:
+    """Follow one deployment until something is true of it, or it is over; every change goes into the journal."""
+    samples: list[Sample] = []
+
+    def look(found: deployments.Deployment) -> None:
+        sample = _sample(account, system, found)
+        if not samples or _differs(samples[-1], sample):
+            journal.write("sample", deployment=deployment_id, **vars(sample))
+            if seen is not None:
+                seen(sample)
+        samples.append(sample)
+
+    found = wait_until(
+        account.clock,
+        lambda: deployments.read_deployment(account, system, deployment_id),
+        lambda found: found.over or until(found),
+        what=f"deployment {deployment_id} is done",
+        limit=deployments.budget(system),
+        every=POLL,
+        seen=look,
+    )
+    return Followed(found, tuple(samples))
+
+
+def _sample(account: Account, system: System, found: deployments.Deployment) -> Sample:
+    lb = balancers.read_balancer(account, system)
+    pair = [lb.groups[name] for name in system.target_groups if name in lb.groups]
+    share = lb.production.share if lb.production else {}
+    return Sample(
+        at=account.clock.now(),
+        phase=found.phase,
+        weights={name: round(100 * part, 1) for name, part in sorted(share.items())},
+        healthy={group.name: group.healthy for group in pair},
+        unhealthy={group.name: sum(t.state == "unhealthy" for t in group.targets) for group in pair},
+    )
+
+
+def _differs(before: Sample, now: Sample) -> bool:
+    return (before.phase, before.weights, before.healthy, before.unhealthy) != (
+        now.phase,
+        now.weights,
+        now.healthy,
+        now.unhealthy,
+    )
+
+
+def _status(run: pipelines.Execution, stage: str) -> str | None:
+    action = run.action(stage)
+    return action.status if action else None
+
+
+def _external(run: pipelines.Execution) -> str | None:
+    action = run.action(pipelines.DEPLOY)
+    return action.external if action else None
+
+
+def _run_failed(run: pipelines.Execution, wanted: str) -> ReleaseFailed:
+    return ReleaseFailed(
+        where=f"pipeline run {run.id}",
+        seen=run.failure or f"the run is {run.status}",
+        wanted=wanted,
+        next_step="mend the cause and push again; production was not touched",
+    )

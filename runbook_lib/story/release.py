@@ -1,0 +1,172 @@
+"""A release: a commit through the pipeline to a deployment that is followed by its id and judged by what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runbook_lib import alarm, balancer, deployment, deployment_group, pipeline, repository, service
+from runbook_lib.account import Account
+from runbook_lib.check import Check, Checks, Verdict, ask, checks
+from runbook_lib.documents import taskdef
+from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
+from runbook_lib.inventory import read_inventory
+from runbook_lib.step import Plan
+from runbook_lib.system import System
+
+TASKDEF = "taskdef.json"
+VERSION = "APP_VERSION"
+
+
+@dataclass(frozen=True)
+class Live:
+    """What serves production now; `None` fields say that there is nothing."""
+
+    revision: str | None
+    target_group: str | None
+    version: str | None  # the application's own APP_VERSION
+    image: str | None
+    running: int
+
+
+def read_live(account: Account, system: System) -> Live:
+    """What serves production now, read from listener, task set and task definition."""
+    found = service.read_service(account, system, system.service)
+    primary = found.primary if found else None
+    if primary is None:
+        return Live(None, None, None, None, 0)
+    container = _container(service.read_task_definition(account, primary.revision), system.container)
+    environment = {entry["name"]: entry["value"] for entry in container.get("environment", ())}
+    return Live(
+        revision=primary.revision,
+        target_group=balancer.read_balancer(account, system).live(),
+        version=environment.get(VERSION),
+        image=container["image"].rpartition("/")[2],
+        running=primary.running,
+    )
+
+
+def check_safe(account: Account, system: System) -> Checks:
+    """Is it safe to start a release?"""
+    found = service.read_service(account, system, system.service)
+    lb = balancer.read_balancer(account, system)
+    delivery = pipeline.read_pipeline(account, system)
+    primary = found.primary.target_group if found and found.primary else None
+    answers = [service.check_settled(found, system.service)]
+    if found and primary:
+        answers.append(balancer.check_targets(lb.groups[primary], wanted=found.desired))
+    answers += balancer.check_listeners(system, lb, primary).answers
+    answers.append(deployment.check_no_deployment(deployment.read_deployments(account, system)))
+    answers += alarm.check_alarms(alarm.read_alarms(account, system.alarms), system.alarms)
+    answers.append(_check_delivery(delivery))
+    return checks("Safe to release", answers)
+
+
+def plan_release(account: Account, system: System, version: str, environment: Mapping[str, str]) -> Plan:
+    """Let the traffic move as the parameters say, and commit the new version to the pipeline's branch.
+
+    The version and further variables go into the environment in taskdef.json; every other byte of it stays.
+    """
+    source = repository.read_repository(account, system, [TASKDEF])
+    group = deployment_group.read_group(account, system)
+    if TASKDEF not in source.files or group is None:
+        raise CheckFailed(
+            seen="no taskdef.json in the repository" if group else "no deployment group",
+            wanted="a service behind CodeDeploy with its files",
+            next_step="run 15_move_service, 20_source_files, 21_buildspec and 22_pipeline first",
+        )
+    wanted = {VERSION: version, **environment}
+    text = taskdef.with_environment(source.files[TASKDEF], system.container, wanted)
+    name = deployment_group.config_name(system)
+    config = deployment_group.read_config(account, name)
+    items = read_inventory(account, system.name)
+    steps = (
+        *deployment_group.plan_group_config(system, group, config=config, items=items),
+        repository.plan_commit(
+            system,
+            source,
+            {TASKDEF: text},
+            step="release.commit",
+            message=f"Release {version}",
+            why=f"version {version}",
+        ),
+    )
+    return Plan(f"Release {version}", system.name, steps)
+
+
+def judge(account: Account, system: System, found: deployment.Deployment) -> Checks:
+    """Is the new version good: did this deployment move all traffic, and is the live revision the intended one?"""
+    live = read_live(account, system)
+    intended = (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
+    return checks(
+        f"Deployment {found.id}",
+        (
+            ask(
+                "Did this deployment move all production traffic?",
+                found.shifted or found.status == "Succeeded",
+                seen=f"{found.phase}" + (f" ({found.error})" if found.error else ""),
+                wanted="Succeeded, or shifted and waiting to end",
+                remedy="see what the deployment says",
+            ),
+            ask(
+                "Is the live revision the intended one?",
+                bool(intended) and live.revision == intended,
+                seen=live.revision or "nothing",
+                wanted=intended or "a revision",
+                remedy="read the service's task sets",
+            ),
+            _check_alarms_quiet(account, system),
+        ),
+    )
+
+
+def decide(account: Account, system: System, found: deployment.Deployment, verdict: Checks, before: Live) -> str:
+    """The ending, computed from what was seen: done, or RolledBack (4), or ReleaseFailed (5)."""
+    if verdict.verdict <= Verdict.SKIP:
+        return f"{found.id}: the intended revision is live; going back is instant until the deployment ends"
+    live = read_live(account, system)
+    reason = found.error or "; ".join(check.seen for check in verdict.bad)
+    if live.revision == before.revision and live.target_group == before.target_group:
+        raise RolledBack(
+            where=f"deployment {found.id}",
+            seen=reason,
+            wanted="a version that keeps the alarms quiet",
+            next_step=f"{before.revision} serves again; read 50_watch, mend the version and release again",
+        )
+    raise ReleaseFailed(
+        where=f"deployment {found.id}",
+        seen=f"{reason}; live is {live.revision}",
+        wanted=f"{before.revision} or the intended revision live",
+        next_step="run 40_roll_back now",
+    )
+
+
+def _check_delivery(delivery: pipeline.Pipeline | None) -> Check:
+    stage = delivery.stage(pipeline.DEPLOY) if delivery else None
+    seen = "no pipeline"
+    if delivery:
+        closed = stage.closed_because if stage and not stage.open else None
+        seen = f"{delivery.deploy_provider or 'no deploy action'}, {'closed: ' + closed if closed else 'open'}"
+    return ask(
+        "Does the pipeline deploy by CodeDeploy, and may runs enter Deploy?",
+        bool(delivery and delivery.deploy_provider == "CodeDeployToECS" and stage and stage.open),
+        seen=seen,
+        wanted="CodeDeployToECS, open",
+        remedy="run 22_pipeline, or enable the transition when its reason is mended",
+    )
+
+
+def _check_alarms_quiet(account: Account, system: System) -> Check:
+    loud = [found.name for found in alarm.read_alarms(account, system.alarms) if found.state == "ALARM"]
+    return ask(
+        "Are the alarms quiet?",
+        not loud,
+        seen=", ".join(loud) or "all quiet",
+        wanted="all quiet",
+        remedy="read their reasons",
+    )
+
+
+def _container(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return next(c for c in answer["taskDefinition"]["containerDefinitions"] if c["name"] == name)

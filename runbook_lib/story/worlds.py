@@ -1,0 +1,78 @@
+"""The states of the world that a notebook can start from, each made by the plans of the notebooks before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runbook_lib import deployment, deployment_group, pipeline, service
+from runbook_lib.account import Account
+from runbook_lib.errors import BadInput, CheckFailed
+from runbook_lib.journal import Journal
+from runbook_lib.story import chapters
+from runbook_lib.system import System
+
+
+def bring(account: Account, system: System, world: str) -> None:
+    """See that the world has reached a state: a sandbox is brought there, AWS is only asked.
+
+    A world that is further on already is left alone: a state means "at least this".
+    """
+    if world not in STATES:
+        raise BadInput(where="world", seen=world, wanted=", ".join(STATES), next_step="correct the call of begin")
+    for name in list(STATES)[: list(STATES).index(world) + 1]:
+        reached, chapter = STATES[name]
+        if not reached(account, system):
+            if account.target == "aws":
+                raise _not_there(name, chapter.__doc__ or "")
+            # What the earlier notebooks did is not this run's doing: it goes into a journal of its own.
+            chapter(account, system, Journal(account.clock))
+
+
+def _anywhere(account: Account, system: System) -> bool:
+    del account, system
+    return True
+
+
+def _rolling(account: Account, system: System) -> bool:
+    found = pipeline.read_pipeline(account, system)
+    has_service = service.read_service(account, system, system.rolling_service) is not None
+    return found is not None and found.deploy_provider is not None and has_service
+
+
+def _moved(account: Account, system: System) -> bool:
+    return deployment_group.read_group(account, system) is not None
+
+
+def _files(account: Account, system: System) -> bool:
+    return chapters.has_files(account, system)
+
+
+def _bluegreen(account: Account, system: System) -> bool:
+    found = pipeline.read_pipeline(account, system)
+    return found is not None and found.deploy_provider == "CodeDeployToECS"
+
+
+def _released(account: Account, system: System) -> bool:
+    # The first deployment through the new pipeline is the test release of 22; a further one is a release.
+    done = [found for found in deployment.read_deployments(account, system) if found.creator != "codeDeployRollback"]
+    return len(done) > 1
+
+
+def _not_there(state: str, chapter: str) -> CheckFailed:
+    return CheckFailed(
+        where="begin",
+        seen=f"the world has not reached the state {state}",
+        wanted=f"a world that is at least {state}",
+        next_step=f"run the notebook that brings it there: {chapter}",
+    )
+
+
+Chapter = Callable[[Account, System, Journal], None]
+STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
+    "empty": (_anywhere, chapters.nothing),
+    "rolling": (_rolling, chapters.provision),
+    "moved": (_moved, chapters.move),
+    "files": (_files, chapters.files),
+    "bluegreen": (_bluegreen, chapters.pipeline_edit),
+    "released": (_released, chapters.release),
+}

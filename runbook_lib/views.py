@@ -1,0 +1,140 @@
+"""What the reader sees: tables of plans, checks and journals, and the lines of progress."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from runbook_lib.check import Checks
+from runbook_lib.journal import Journal
+from runbook_lib.step import Applied, Plan, Step
+from runbook_lib.table import Table, table
+
+MOST_ROWS = 12
+PROGRESS = "RUNBOOK_PROGRESS"  # "in_place" redraws one line (JupyterLab); anything else prints only the changes
+
+
+def show(thing: Any) -> None:
+    """Show something to the reader: richly in a notebook, as text elsewhere."""
+    shell = _shell()
+    if shell is None:
+        print(thing)  # noqa: T201 - outside a kernel the reader has a terminal
+    else:
+        from IPython.display import display
+
+        display(thing)
+
+
+def _shell() -> Any:
+    import sys
+
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+def plan_table(plan: Plan) -> Table:
+    """The steps of a plan: what is called, what it touches, why, and how it is undone; long plans part by part."""
+    rows = [_step_row(step) for step in plan.steps]
+    if len(rows) > MOST_ROWS:
+        rows = [_part_row(name, list(steps)) for name, steps in groupby(plan.steps, key=_part)]
+    return table(_plan_title(plan), rows)
+
+
+def plan_steps(plan: Plan) -> Table:
+    """Every step of a plan, however long it is."""
+    return table(_plan_title(plan), [_step_row(step) for step in plan.steps])
+
+
+def applied_table(applied: Applied) -> str:
+    """One line on what came of a plan."""
+    done, whole = len(applied.done), len(applied.plan.steps)
+    left = f", {whole - done} had nothing to do" if whole > done else ""
+    return f"{applied.plan.title}: {done} steps done{left}"
+
+
+def checks_table(checks: Checks) -> Table:
+    """The questions with their answers, both numbers beside each other."""
+    rows = [
+        {"question": c.question, "verdict": str(c.verdict), "seen": c.seen, "wanted": c.wanted, "remedy": c.remedy}
+        for c in checks.answers
+    ]
+    headings = ("question", "verdict", "seen", "wanted") + (("remedy",) if checks.bad else ())
+    return table(f"{checks.title}: {checks.verdict}", rows, headings)
+
+
+def ending_table(journal: Journal) -> Table:
+    """What was done, computed from the journal."""
+    kinds = {
+        "step": ("steps done", lambda entry: entry.fields["done"]),
+        "gate": ("gates opened", lambda entry: entry.fields["opened"]),
+        "checks": ("checks asked", lambda entry: True),
+        "wait": ("waits", lambda entry: True),
+    }
+    rows = [
+        {"what": words, "how many": sum(1 for entry in journal.of(kind) if counts(entry))}
+        for kind, (words, counts) in kinds.items()
+    ]
+    verdicts = [entry.fields["verdict"] for entry in journal.of("checks")]
+    rows.append({"what": "last verdict", "how many": verdicts[-1] if verdicts else "nothing was checked"})
+    return table("What this run did", rows)
+
+
+class Progress:
+    """Progress of something long: redrawn in place where asked for, else a line for each change."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.handle: Any = None
+        self.last: str | None = None
+
+    def say(self, text: str) -> None:
+        """Tell the state; the same text twice is told once."""
+        if text == self.last:
+            return
+        self.last = text
+        if os.environ.get(PROGRESS) == "in_place" and _shell() is not None:
+            self._redraw(text)
+        else:
+            print(text)  # noqa: T201 - progress is for the reader
+
+    def _redraw(self, text: str) -> None:
+        from IPython.display import display
+
+        rich = {"text/plain": f"{self.title}: {text}"}
+        if self.handle is None:
+            self.handle = display(rich, raw=True, display_id=True)
+        else:
+            self.handle.update(rich, raw=True)
+
+
+def _plan_title(plan: Plan) -> str:
+    needed = len(plan.needed)
+    bill = f", {plan.monthly_usd:.2f} USD a month" if plan.monthly_usd is not None else ""
+    return f"{plan.title}: {needed} of {len(plan.steps)} steps needed{bill}"
+
+
+def _step_row(step: Step) -> dict[str, str]:
+    return {
+        "step": step.title,
+        "call": step.call if step.needed else "-",
+        "touches": step.touches,
+        "why": step.reason,
+        "undo": step.undo if step.needed else "-",
+    }
+
+
+def _part(step: Step) -> str:
+    return step.id.split(".")[0] if not step.id.startswith("remove.") else step.id.split(".")[1]
+
+
+def _part_row(name: str, steps: Iterable[Step]) -> dict[str, str]:
+    steps = list(steps)
+    needed = [step for step in steps if step.needed]
+    calls = list(dict.fromkeys(step.call for step in needed))
+    return {
+        "part": name,
+        "steps": f"{len(needed)} of {len(steps)}",
+        "calls": ", ".join(calls[:3]) + (f" and {len(calls) - 3} more" if len(calls) > 3 else "") or "-",
+        "undo": steps[0].undo if needed else "-",
+    }
