@@ -59,7 +59,7 @@ class Runbook:
     def apply(self, plan: Plan) -> Applied:
         """Do what the plan says and say what came of it."""
         applied = step.apply(plan, account=self.account, journal=self.journal)
-        views.show(Line(views.applied_table(applied)))
+        views.show(Line(views.applied_line(applied)))
         return applied
 
     def end(self) -> None:

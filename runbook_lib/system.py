@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from runbook_lib.account import Account
-from runbook_lib.application import Application
 from runbook_lib.params import Params
+
+if TYPE_CHECKING:
+    from runbook_lib.application import Application
 
 WORLD_TAG = "runbook:world"
 EXPIRES_TAG = "runbook:expires"

@@ -46,7 +46,7 @@ def plan_steps(plan: Plan) -> Table:
     return table(_plan_title(plan), [_step_row(step) for step in plan.steps])
 
 
-def applied_table(applied: Applied) -> str:
+def applied_line(applied: Applied) -> str:
     """One line on what came of a plan."""
     done, whole = len(applied.done), len(applied.plan.steps)
     left = f", {whole - done} had nothing to do" if whole > done else ""
