@@ -1,0 +1,54 @@
+"""boto3 clients that stay in this process: their requests go to the gateway and never to a socket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+
+from runbook_lib.sandbox.moto_protocol import Answer, RawBody
+
+Send = Callable[[AWSPreparedRequest, str], Answer]
+
+
+@cache
+def session() -> Any:
+    """One botocore session that knows nothing of this machine's profiles, regions and credentials."""
+    import boto3
+    from botocore.session import Session
+
+    own = Session()
+    for name, value in {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}.items():
+        own.set_config_variable(name, value)
+    return boto3.Session(
+        botocore_session=own, aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name="us-east-1"
+    )
+
+
+def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_agent: str | None = None) -> Any:
+    """A client of a service whose requests are answered by `send`."""
+    client = session().client(
+        service,
+        region_name=region,
+        aws_access_key_id=key[0],
+        aws_secret_access_key=key[1],
+        config=Config(
+            user_agent_extra=user_agent,
+            inject_host_prefix=False,
+            ignore_configured_endpoint_urls=True,
+        ),
+    )
+
+    def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
+        status, headers, body = send(request, event_name.rsplit(".", 1)[1])
+        return AWSResponse(request.url, status, headers, RawBody(body))
+
+    client.meta.events.register_first("before-send.*.*", answer)
+    # The wall clock has no business here: whether to try again is up to the caller of the client.
+    name = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.unregister(f"needs-retry.{name}", unique_id=f"retry-config-{name}")
+    return client

@@ -1,0 +1,179 @@
+"""The door of a world: AWS protocols in, AWS protocols out; what no service of ours serves goes to moto."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ClientError
+
+from runbook_lib.sandbox import clients, moto_protocol, moto_seam, services
+from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
+from runbook_lib.sandbox.world import World
+
+SCOPE = re.compile(r"Credential=([^/%]+)(?:/|%2F)\d{8}(?:/|%2F)([^/%]+)(?:/|%2F)([^/%]+)")
+# signing name -> botocore's name, where they differ (botocore's models, metadata.signingName)
+SIGNED_AS = {
+    "cloudhsm": "cloudhsmv2",
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "states": "stepfunctions",
+    "tagging": "resourcegroupstaggingapi",
+}
+INTERNAL = "aws"  # the caller of requests that AWS's services make of each other; they are not recorded
+SECRET = "sandbox-secret-access-key"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Who calls which service where; operation is "" where only the request itself can tell."""
+
+    caller: str
+    region: str
+    service: str
+    operation: str = ""
+    moto_only: bool = False
+
+
+@dataclass
+class Call:
+    """One call of an operation: params is what boto3 was given, absent keys are absent."""
+
+    world: World
+    service: str
+    operation: str
+    region: str
+    account: str
+    caller: str
+    params: dict[str, Any]
+
+    def moto(self) -> dict[str, Any]:
+        """What moto itself answers to this call; its errors are raised as AwsError."""
+        client = self.world.gateway.client(self.service, region=self.region, moto_only=True)
+        try:
+            answer: dict[str, Any] = getattr(client, xform_name(self.operation))(**self.params)
+        except ClientError as error:
+            told = error.response["Error"]
+            raise AwsError(
+                told["Code"], told["Message"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            ) from error
+        answer.pop("ResponseMetadata")
+        return answer
+
+
+class Gateway:
+    """Answers the requests that reach a world, one at a time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._clients: dict[tuple[Any, ...], Any] = {}
+        moto_seam.enter(world)
+
+    # ---- clients in this process
+
+    def client(
+        self,
+        service: str,
+        *,
+        caller: str = INTERNAL,
+        region: str | None = None,
+        user_agent: str | None = None,
+        moto_only: bool = False,
+    ) -> Any:
+        """A boto3 client that calls as a principal (an ARN); each is made once."""
+        wanted = (service, caller, region or self.world.settings.region, user_agent, moto_only)
+        if wanted not in self._clients:
+            self._clients[wanted] = self._make_client(*wanted)
+        return self._clients[wanted]
+
+    def _make_client(self, service: str, caller: str, region: str, user_agent: str | None, moto_only: bool) -> Any:
+        scope = Scope(caller, region, service, moto_only=moto_only)
+
+        def send(request: AWSPreparedRequest, operation: str) -> Answer:
+            return self.handle(moto_protocol.normalized(request), scope=replace(scope, operation=operation))
+
+        key = self.credentials_for(caller)
+        return clients.make(service, region=region, key=key, send=send, user_agent=user_agent)
+
+    def credentials_for(self, principal: str) -> tuple[str, str]:
+        """The access key and its secret with which a principal (the ARN of a role or user) calls."""
+        digest = hashlib.sha256(f"{self.world.settings.seed}/{principal}".encode()).hexdigest()
+        key = "ASIA" + digest[:16].upper()
+        self.world.principals[key] = principal
+        return key, SECRET
+
+    # ---- requests
+
+    def scope_of(self, request: Request) -> Scope | None:
+        """Who calls what, by the signature of a request; None when it is not signed."""
+        found = SCOPE.search(request.headers.get("Authorization", "")) or SCOPE.search(request.query_string.decode())
+        if found is None:
+            return None
+        key, region, name = found.groups()
+        return Scope(self.world.principals.get(key, self.world.operator), region, SIGNED_AS.get(name, name))
+
+    def handle(self, request: Request, *, scope: Scope | None = None) -> Answer:
+        """The answer to a request; what goes wrong in a service itself is raised, never shown as AWS's."""
+        scope = scope or self.scope_of(request)
+        if scope is None:
+            return moto_protocol.plain_error(AwsError("MissingAuthenticationToken", "Request is not signed", 403))
+        ours = None if scope.moto_only else services.module(scope.service)
+        return self._from_moto(request, scope) if ours is None else self._from_ours(request, scope, ours)
+
+    def _from_ours(self, request: Request, scope: Scope, module: Any) -> Answer:
+        matched = moto_protocol.match(scope.service, request)
+        if matched is None:
+            asked = request.headers.get("X-Amz-Target") or request.values.get("Action") or request.path
+            return self._refuse(scope, AwsError("NotImplemented", f"{scope.service}: no operation {asked}", 501))
+        scope = replace(scope, operation=matched.operation)
+        run = module.OPERATIONS.get(matched.operation)
+        if run is not None:
+            return self._run(run, matched, request, scope)
+        if matched.operation in getattr(module, "MOTO", ()):
+            return self._from_moto(request, scope)
+        return self._refuse(scope, _not_implemented(scope))
+
+    def _run(self, run: Any, matched: Matched, request: Request, scope: Scope) -> Answer:
+        result: dict[str, Any] | AwsError
+        try:
+            result = run(self._call(matched, request, scope))
+        except AwsError as error:
+            result = error
+        self._record(scope, result.code if isinstance(result, AwsError) else "")
+        return moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
+
+    def _call(self, matched: Matched, request: Request, scope: Scope) -> Call:
+        params = moto_protocol.parse(matched, request)
+        wrong = moto_protocol.complaint(matched, params)
+        if wrong:
+            raise AwsError("ValidationException", wrong)
+        own = self.world.settings
+        return Call(self.world, scope.service, matched.operation, scope.region, own.account, scope.caller, params)
+
+    def _from_moto(self, request: Request, scope: Scope) -> Answer:
+        operation = scope.operation or moto_protocol.operation_of(scope.service, request)
+        scope = replace(scope, operation=operation)
+        try:
+            status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
+        except AwsError as error:
+            return self._refuse(scope, error)
+        self._record(scope, moto_protocol.error_code(status, headers, body))
+        return status, headers, body
+
+    def _refuse(self, scope: Scope, error: AwsError) -> Answer:
+        self._record(scope, error.code)
+        return moto_protocol.plain_error(error)
+
+    def _record(self, scope: Scope, error: str) -> None:
+        if scope.caller != INTERNAL:
+            self.world.log_call(caller=scope.caller, service=scope.service, operation=scope.operation, error=error)
+
+
+def _not_implemented(scope: Scope) -> AwsError:
+    return AwsError("NotImplemented", f"{scope.service}.{scope.operation} is not served by the sandbox", 501)

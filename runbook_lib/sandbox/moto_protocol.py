@@ -1,0 +1,224 @@
+"""AWS protocols by moto's model-driven code: requests in, parameters out; results in, responses out.
+
+With moto_seam.py the only importer of moto; tests/sandbox/test_moto_seam.py holds the contract with the pinned version.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.utils import parse_timestamp
+from botocore.validate import ParamValidator
+from moto.core.botocore_stubber import MockRawResponse as RawBody
+from moto.core.errors import COMMON_ERROR_CODES, ErrorLookupFactory
+from moto.core.exceptions import ServiceException
+from moto.core.model import OperationModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol, normalize_request
+from moto.core.routing import get_service_router
+from moto.core.serialize import ResponseSerializer, SerializationContext, TimestampSerializer, get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
+from runbook_lib.sandbox.errors import AwsError, SandboxError, UnknownErrorCode
+
+# Codes that every AWS service can answer with (API references, "Common Errors"), beyond those that moto knows.
+COMMON_CODES = frozenset(
+    {
+        *COMMON_ERROR_CODES,
+        "AccessDenied",
+        "AccessDeniedException",
+        "InternalFailure",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "NotAuthorized",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "UnrecognizedClientException",
+    }
+)
+CBOR = "rpc-v2-cbor"
+ERROR_CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"#]*#)?)([A-Za-z.]+)')
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The operation that a request asks for; path holds the parameters in its URL."""
+
+    service: str
+    operation: str
+    protocol: str
+    path: dict[str, Any]
+
+
+def normalized(request: AWSPreparedRequest) -> Request:
+    """The request of a client in this process."""
+    return normalize_request(request)
+
+
+def operation_of(service: str, request: Request) -> str:
+    """The name of the operation that a request to moto asks for, or "unknown"."""
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return target.rsplit(".", 1)[1]
+    try:
+        return str(get_service_router(service).match(request)[0].name)
+    except (NotFound, NotImplementedError):
+        return str(request.values.get("Action", "unknown"))
+
+
+def plain_error(error: AwsError) -> Answer:
+    """An error that no model of an operation describes, readable by clients of the JSON and of the XML protocols."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
+    return error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode()
+
+
+def error_code(status: int, headers: dict[str, str], body: bytes) -> str:
+    """The error code in an answer of moto, or "" when it went well."""
+    if status < 400:
+        return ""
+    found = ERROR_CODE.search(body[:2000])
+    return found[1].decode() if found else headers.get("X-Amzn-ErrorType", str(status))
+
+
+def match(service: str, request: Request) -> Matched | None:
+    """The operation of a service that a request asks for; None when the model has no such operation."""
+    if request.headers.get("smithy-protocol") == CBOR:
+        raise AwsError("NotImplemented", f"{service}: the protocol {CBOR} is not served; use the JSON protocol", 501)
+    try:
+        model, path = get_service_router(service).match(request)
+    except (NotFound, NotImplementedError):
+        return None
+    return Matched(service, model.name, _protocol(service, request.content_type), path)
+
+
+def _protocol(service: str, content_type: str | None) -> str:
+    return determine_request_protocol(get_service_model(service), content_type)
+
+
+def parse(matched: Matched, request: Request) -> dict[str, Any]:
+    """The parameters as boto3 was given them: times aware, blobs as bytes, absent keys absent."""
+    parser = _parser(matched.service, matched.operation, matched.protocol)
+    parsed = parser.parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.data,
+            "url_path": request.path,
+            "url_params": matched.path,
+        }
+    )
+    return parsed or {}
+
+
+def complaint(matched: Matched, params: dict[str, Any]) -> str:
+    """What is wrong with parameters by the operation's model (required keys and types), or ""."""
+    shape = _operation(matched.service, matched.operation).input_shape
+    return ParamValidator().validate(params, shape).generate_report() if shape is not None else ""
+
+
+def respond(matched: Matched, result: dict[str, Any] | AwsError, *, request_id: str) -> Answer:
+    """The response that carries a result or an error, in the protocol of the request."""
+    if isinstance(result, AwsError):
+        _check_code(matched, result.code)
+        shown: Any = _Shown(result)
+    else:
+        _check_result(matched, result)
+        shown = result
+    serializer = _serializer(matched.service, matched.operation, matched.protocol)
+    serializer.context.request_id = request_id
+    serializer.path = [matched.operation]
+    out = serializer.serialize(shown)
+    status = result.status if isinstance(result, AwsError) else out["status_code"]
+    body = out["body"]
+    headers = {**out["headers"], "x-amzn-RequestId": request_id}
+    return status, headers, body.encode() if isinstance(body, str) else body
+
+
+class _Shown(ServiceException):
+    """An AwsError in the form that moto's serializers know."""
+
+    def __init__(self, error: AwsError) -> None:
+        super().__init__(error.code, error.message)
+        self.__dict__.update(error.fields)
+
+
+def _check_code(matched: Matched, code: str) -> None:
+    model = _operation(matched.service, matched.operation)
+    known = {shape.metadata.get("error", {}).get("code", shape.name) for shape in model.error_shapes}
+    known |= {shape.name for shape in model.error_shapes}
+    if known and code not in known | COMMON_CODES:
+        raise UnknownErrorCode(f"{matched.service}.{matched.operation} cannot answer {code}; it has {sorted(known)}")
+
+
+def _check_result(matched: Matched, result: dict[str, Any]) -> None:
+    shape = _operation(matched.service, matched.operation).output_shape
+    if shape is None:
+        return
+    report = ParamValidator().validate(_without_none(result), shape).generate_report()
+    if report:
+        raise SandboxError(f"the answer of {matched.service}.{matched.operation} does not fit its model: {report}")
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(each) for each in value]
+    return value
+
+
+def known_error_code(service: str, code: str) -> bool:
+    """Whether a service's model holds an error code."""
+    return ErrorLookupFactory().for_service(get_service_model(service)).from_code(code) is not None
+
+
+@cache
+def _operation(service: str, operation: str) -> OperationModel:
+    return get_service_model(service).operation_model(operation)
+
+
+@cache
+def _parser(service: str, operation: str, protocol: str) -> Any:
+    return PROTOCOL_PARSERS[protocol](_operation(service, operation), timestamp_parser=_aware)
+
+
+def _aware(value: Any) -> datetime:
+    return parse_timestamp(value).astimezone(UTC)
+
+
+@cache
+def _serializer(service: str, operation: str, protocol: str) -> ResponseSerializer:
+    serializer = _plain(get_serializer_class(service, protocol))(
+        operation_model=_operation(service, operation), context=SerializationContext()
+    )
+    serializer._timestamp_serializer = _UtcTimestamps(serializer.DEFAULT_TIMESTAMP_FORMAT)
+    return serializer
+
+
+@cache
+def _plain(kind: type[ResponseSerializer]) -> type[ResponseSerializer]:
+    """A serializer that takes dicts at their word, without moto's search for attributes under other names."""
+
+    def get_value(self: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    return type(f"Plain{kind.__name__}", (kind,), {"get_value": get_value})
+
+
+class _UtcTimestamps(TimestampSerializer):
+    """Times given as epoch seconds are not read in the time zone of the machine."""
+
+    def _convert_timestamp_to_str(self, value: Any, timestamp_format: str) -> Any:
+        moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else value.astimezone(UTC)
+        return super()._convert_timestamp_to_str(moment, timestamp_format)

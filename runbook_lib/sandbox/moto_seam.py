@@ -1,0 +1,105 @@
+"""The seam to moto: its state, time, randomness and account come from the world that is asked.
+
+With moto_time.py and moto_protocol.py the only place that touches moto's internals. moto is pinned, and
+tests/sandbox/test_moto_seam.py says what is relied on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # read by moto.settings when a policy is looked up
+
+from moto import backend_index
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
+from moto.core.exceptions import HTTPException  # type: ignore[attr-defined]
+from moto.core.request import Request
+from moto.moto_api._internal import mock_random
+
+from runbook_lib.sandbox import moto_time
+from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.world import World
+
+ACCOUNT_HEADER = "x-moto-account-id"
+
+Backends = dict[BackendDict, dict[str, Any]]
+Route = tuple[re.Pattern[str], Callable[..., Any]]
+
+_current: World | None = None
+_away: WeakKeyDictionary[World, Backends] = WeakKeyDictionary()
+
+
+def enter(world: World) -> None:
+    """Let moto serve this world from now on; what it kept for another world is put aside."""
+    global _current
+    if _current is world:
+        return
+    if _current is not None:
+        _away[_current] = _take_out()
+    else:
+        BackendDict.reset()
+    for backends, accounts in _away.pop(world, {}).items():
+        backends.update(accounts)
+        BackendDict._instances.append(backends)
+    _current = world
+    moto_time.give(lambda: world.now)
+
+
+def _take_out() -> Backends:
+    taken = {backends: dict(backends) for backends in BackendDict._instances}
+    for backends in BackendDict._instances:
+        backends.clear()
+    BackendDict._instances.clear()
+    return taken
+
+
+def leave(world: World) -> None:
+    """Forget all that moto keeps for a world."""
+    global _current
+    enter(world)
+    BackendDict.reset()
+    _current = None
+
+
+def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str, str], bytes]:
+    """What moto answers to a request whose URL is AWS's; purpose (service.Operation) seeds what it draws."""
+    enter(world)
+    request.environ["HTTP_X_MOTO_ACCOUNT_ID"] = world.settings.account
+    serve = _route(request)
+    if serve is None:
+        raise AwsError("NotImplemented", f"{purpose}: neither the sandbox nor moto serves this", 501)
+    mock_random.seed(f"{world.settings.seed}/{purpose}/{world.ids.number('moto:' + purpose)}")
+    try:
+        status, headers, body = serve(request, request.raw_url, request.headers)
+    except NotImplementedError as error:
+        raise AwsError("NotImplemented", f"{purpose}: {error}", 501) from error
+    except HTTPException as error:
+        status, headers, body = error.code, dict(error.get_headers()), error.get_body()
+    return int(status), dict(headers), body.encode() if isinstance(body, str) else body
+
+
+def _route(request: Request) -> Callable[..., Any] | None:
+    url = urlsplit(request.raw_url)
+    plain = f"{url.scheme}://{url.netloc}{url.path}"
+    return next((serve for pattern, serve in _routes(url.scheme, url.netloc) if pattern.match(plain)), None)
+
+
+@cache
+def _routes(scheme: str, host: str) -> list[Route]:
+    base = f"{scheme}://{host}/"
+    names = [name for name, pattern in backend_index.backend_url_patterns if pattern.match(base)]
+    return [route for name in names for route in _routes_of(name)]
+
+
+@cache
+def _routes_of(name: str) -> list[Route]:
+    # The table of URLs belongs to the class; asking an instance would make a backend with all its defaults.
+    kind = get_backend(name).backend  # type: ignore[call-overload]
+    return [(re.compile(url), serve) for url, serve in kind.__new__(kind).urls.items()]

@@ -1,0 +1,65 @@
+"""Whether a principal may assume a role: it exists, trusts the principal and was not made a moment ago.
+
+Sources: IAM user guide, reference_policies_elements_principal and troubleshoot_general (changes are not always
+immediately visible).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.world import World
+
+ASSUMING = ("sts:AssumeRole", "sts:*", "*")
+
+
+def assumable(world: World, role_arn: str, principal: str) -> str:
+    """Why a principal (a service such as ecs-tasks.amazonaws.com, or an ARN) cannot assume a role; "" when it can."""
+    role = _role(world, role_arn)
+    if role is None:
+        return f"role {role_arn} does not exist"
+    if not any(_allows(statement, principal) for statement in _statements(role["AssumeRolePolicyDocument"])):
+        return f"role {role_arn} does not trust {principal}"
+    age = world.now - role["CreateDate"].timestamp()
+    if age < world.settings.role_propagation:
+        return f"role {role_arn} was created {age:g} seconds ago and is not known everywhere yet"
+    return ""
+
+
+def _role(world: World, role_arn: str) -> dict[str, Any] | None:
+    if ":role/" not in role_arn:
+        return None
+    iam = world.client("iam")
+    try:
+        role: dict[str, Any] = iam.get_role(RoleName=role_arn.rsplit("/", 1)[1])["Role"]
+    except iam.exceptions.NoSuchEntityException:
+        return None
+    return role if role["Arn"] == role_arn else None
+
+
+def _statements(policy: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    found = policy.get("Statement", [])
+    return [found] if isinstance(found, dict) else found
+
+
+def _allows(statement: dict[str, Any], principal: str) -> bool:
+    if statement.get("Effect") != "Allow" or not set(_list(statement.get("Action"))) & set(ASSUMING):
+        return False
+    trusted = statement.get("Principal", {})
+    if trusted == "*":
+        return True
+    return any(_is(each, principal) for kind in ("Service", "AWS") for each in _list(trusted.get(kind)))
+
+
+def _is(trusted: str, principal: str) -> bool:
+    """An account is trusted as 123456789012, as its root's ARN or as "*"."""
+    if trusted in ("*", principal):
+        return True
+    account = trusted.split(":")[4] if trusted.endswith(":root") else trusted
+    return account.isdigit() and f":{account}:" in principal
+
+
+def _list(value: Any) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
