@@ -53,6 +53,11 @@ class Source:
         line, column = self.position(index)
         return f"{self.name}:{line}:{column}"
 
+    def nth_line(self, number: int) -> tuple[int, int]:
+        """Start and end (before its line end) of a line, counted from 1."""
+        start = self._line_starts[number - 1]
+        return start, self.line_end(start)
+
     def line_start(self, index: int) -> int:
         return self._line_starts[bisect_right(self._line_starts, index) - 1]
 

@@ -85,7 +85,8 @@ class Checker:
             service = resource
         if service.get("Type") is None and service.get("Properties") is None:
             return
-        yield from self._keys(service, ("Type", "Properties"))
+        if service is not resource:
+            yield from self._keys(service, ("Type", "Properties"))
         kind, properties = service.get("Type"), service.get("Properties")
         if kind is None or kind.raw != SERVICE:
             yield self._finding(
@@ -145,9 +146,9 @@ class Checker:
                 "container", name or node, wanted="the container's name", remedy="write it as in taskdef.json"
             )
         if port is None or not isinstance(port.value, int) or not 1 <= port.value <= 65535:
-            yield self._finding(
-                "port_is_string", port or node, wanted="a port number without quotes", remedy="write ContainerPort: 80"
-            )
+            rule = "port_is_string" if port and port.kind == "text" else "port"
+            wanted = "a port number without quotes"
+            yield self._finding(rule, port or node, wanted=wanted, remedy="write ContainerPort: 80")
 
     def _network(self, network: Node) -> Iterator[Finding]:
         node = network.get("AwsvpcConfiguration")

@@ -1,0 +1,40 @@
+"""The buildspec: read, edited for blue/green without touching another byte, repaired, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runbook_lib.documents.buildspec.artifacts import FILES, hand_over_files
+from runbook_lib.documents.buildspec.check import check
+from runbook_lib.documents.buildspec.detail import write_image_detail
+from runbook_lib.documents.buildspec.facts import Fact, Facts, facts
+from runbook_lib.documents.buildspec.repair import Repair, repairs
+from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
+from runbook_lib.documents.edit import Edit
+from runbook_lib.documents.source import Source
+
+
+def to_blue_green(
+    text: str | bytes | Source, *, files: Sequence[str] = FILES, container: str | None = None, name: str = NAME
+) -> Edit:
+    """Both edits of the move: imageDetail.json is written, and all files are handed to the deploy action."""
+    written = write_image_detail(text, name=name, container=container)
+    return written.then(hand_over_files(written.after, files=files, name=name))
+
+
+__all__ = [
+    "FILES",
+    "NAME",
+    "Buildspec",
+    "Command",
+    "Fact",
+    "Facts",
+    "Repair",
+    "check",
+    "facts",
+    "hand_over_files",
+    "parse",
+    "repairs",
+    "to_blue_green",
+    "write_image_detail",
+]
