@@ -62,6 +62,15 @@ class Runbook:
         views.show(Line(views.applied_line(applied)))
         return applied
 
+    def wait(self, until: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Wait for something, within its own limit, and show what came of it."""
+        asked = self.account.clock.now()
+        found = until(self.account, self.system, *arguments, **more)
+        waited = (self.account.clock.now() - asked).total_seconds()
+        self.journal.write("wait", what=until.__name__, seconds=waited)
+        views.show(found if not isinstance(found, str) else Line(found))
+        return found
+
     def end(self) -> None:
         """Show what this run did, computed from its journal, and keep it as JSON beside the other evidence."""
         self.journal.write("end", notebook=self.name)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from runbook_lib import alarm, balancer, cost, deployment_group, pipeline, role, service
+from datetime import timedelta
+
+from runbook_lib import alarm, balancer, cost, deployment_group, metric, pipeline, role, service
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks
+from runbook_lib.check import Check, Checks, ask, checks, unknown
 from runbook_lib.errors import CheckFailed
 from runbook_lib.inventory import read_inventory
 from runbook_lib.step import Plan
+from runbook_lib.story import watch
 from runbook_lib.story.provision import given
 from runbook_lib.system import System
+from runbook_lib.table import Table
 
 SHIFT = (10, 50, 100)  # percent of production traffic on the new service, step by step
+WINDOW = timedelta(minutes=5)  # how far back a shift is judged
 REASON = "moving the service behind CodeDeploy"
 
 
@@ -70,6 +75,26 @@ def plan_shift(account: Account, system: System, percent: int) -> Plan:
         system, lb, weights, step=f"move.shift.{percent}", why=f"{percent} % to the second service"
     )
     return Plan(f"Shift {percent} %", system.name, (step,))
+
+
+def check_shift(account: Account, system: System) -> Checks:
+    """Do both services answer alike: all targets healthy, and no more failures than the alarms allow?"""
+    lb = balancer.read_balancer(account, system)
+    shares = lb.production.share if lb.production else {}
+    serving = [name for name, share in shares.items() if share]
+    end = metric.closed(account.clock.now(), lag=watch.LAG)
+    found = metric.read_metrics(account, lb, serving, start=end - WINDOW, end=end)
+    answers = [balancer.check_targets(lb.groups[name], wanted=1) for name in serving]
+    return checks("The shift", [*answers, *(_check_errors(system, found, name) for name in serving)])
+
+
+def failed_requests(account: Account, system: System) -> Table:
+    """Requests and failures of each target group in the last hour."""
+    lb = balancer.read_balancer(account, system)
+    end = metric.closed(account.clock.now(), lag=watch.LAG)
+    return watch.minutes_table(
+        metric.read_metrics(account, lb, sorted(lb.groups), start=end - timedelta(hours=1), end=end)
+    )
 
 
 def plan_back(account: Account, system: System) -> Plan:
@@ -138,6 +163,20 @@ def check_moved(account: Account, system: System) -> Checks:
         )
     )
     return checks("Behind CodeDeploy", answers)
+
+
+def _check_errors(system: System, found: metric.Metrics, group: str) -> Check:
+    requests = sum(minute.requests or 0 for minute in found.of(group))
+    failed = sum(minute.failed or 0 for minute in found.of(group))
+    limit, enough = system.params.alarms.error_percent, system.params.alarms.minimum_requests
+    question = f"Do the requests to {group} succeed?"
+    wanted = f"at most {limit:g} % of at least {enough} requests failed"
+    if requests < enough:
+        return unknown(question, seen=f"{requests:.0f} requests", wanted=wanted, remedy="wait for more traffic")
+    rate = 100 * failed / requests
+    return ask(
+        question, rate <= limit, seen=f"{rate:.2f} % of {requests:.0f}", wanted=wanted, remedy="go back: plan_back"
+    )
 
 
 def _pipeline(account: Account, system: System) -> pipeline.Pipeline:

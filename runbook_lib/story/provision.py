@@ -20,14 +20,16 @@ from runbook_lib import (
     storage,
 )
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks
+from runbook_lib.check import Check, Checks, ask, checks, skip, unknown
 from runbook_lib.errors import CheckFailed
 from runbook_lib.inventory import read_inventory
 from runbook_lib.step import Plan
 from runbook_lib.system import System
+from runbook_lib.table import Table, table
 from runbook_lib.wait import wait_until
 
 ROLES = ("execution", "task", "build", "pipeline", "events")
+FARGATE_VCPUS = "L-3032A538"  # Service Quotas: Fargate On-Demand vCPU resource count
 BUILD_LIMIT = timedelta(minutes=60)
 
 
@@ -58,6 +60,56 @@ def plan_foundation(account: Account, system: System) -> Plan:
             f"Prices of {system.params.prices.as_of}: check them against your region's price list.",
         ),
     )
+
+
+def made(account: Account, system: System) -> Table:
+    """What the inventory holds, kind by kind."""
+    items = read_inventory(account, system.name)
+    kinds = sorted({item.kind for item in items})
+    rows = [{"kind": kind, "names": ", ".join(item.name for item in items if item.kind == kind)} for kind in kinds]
+    return table(f"Inventory of {system.name}: {len(items)} resources", rows, ("kind", "names"))
+
+
+def targets(account: Account, system: System) -> Table:
+    """The targets of the rolling service as the load balancer sees them."""
+    group = balancer.read_balancer(account, system).groups[system.rolling_target_group]
+    rows = [{"target": f"task {n}", "state": t.state, "reason": t.reason} for n, t in enumerate(group.targets, 1)]
+    return table(f"Targets of {group.name}", rows, ("target", "state", "reason"))
+
+
+def check_account(account: Account, system: System) -> Checks:
+    """Does this account have room: zones, virtual CPUs for twice the tasks of a release, and free names?"""
+    zones = network.read_network(account, system).zones
+    wanted = system.params.network.zones
+    return checks(
+        "Room in the account",
+        (
+            ask(
+                "Are there enough zones?",
+                len(zones) >= wanted,
+                seen=f"{len(zones)} in {system.region}",
+                wanted=f"at least {wanted}",
+                remedy="lower network.zones",
+            ),
+            _check_fargate(account, system),
+        ),
+    )
+
+
+def _check_fargate(account: Account, system: System) -> Check:
+    """A release doubles the tasks: the quota of Fargate's virtual CPUs must hold both colours."""
+    from botocore.exceptions import ClientError
+
+    question = "Does the Fargate quota hold twice the tasks?"
+    wanted = 2 * system.params.service.desired_count * int(system.params.service.cpu) / 1024
+    try:
+        quota = account.client("service-quotas").get_service_quota(ServiceCode="fargate", QuotaCode=FARGATE_VCPUS)
+    except ClientError as error:
+        if account.target == "sandbox":
+            return skip(question, "the sandbox has no quotas")
+        return unknown(question, seen=error.response["Error"]["Code"], wanted=f"{wanted:g} vCPU")
+    value = quota["Quota"]["Value"]
+    return ask(question, value >= wanted, seen=f"{value:g} vCPU", wanted=f"{wanted:g} vCPU", remedy="ask AWS for more")
 
 
 def first_image(account: Account, system: System) -> str:

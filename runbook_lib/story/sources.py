@@ -31,7 +31,7 @@ def draft_files(account: Account, system: System) -> Drafts:
     placeholder = {system.container: system.params.pipeline.placeholder}
     return Drafts(
         taskdef=taskdef.from_running(answer, containers=placeholder),
-        appspec=appspec.build(container=system.container, port=system.port),
+        appspec=appspec.build(appspec.AppSpec(container=system.container, port=system.port)),
     )
 
 
