@@ -35,13 +35,11 @@ PROVIDED = (
     "OLDPWD",
 )
 # Options of docker build that take a value: Docker reference, "docker buildx build".
-_VALUED = frozenset(
-    f"--{name}"
-    for name in (
-        "add-host allow attest build-arg build-context builder cache-from cache-to cpu-shares file iidfile isolation"
-        " label memory metadata-file network output platform progress secret shm-size ssh tag target ulimit"
-    ).split(" ")
-) | {"-t", "-f", "-o", "-m", "-c"}
+_WITH_VALUE = (
+    "add-host allow attest build-arg build-context builder cache-from cache-to cpu-shares file iidfile isolation label"
+    " memory metadata-file network output platform progress secret shm-size ssh tag target ulimit"
+)
+_VALUED = frozenset(f"--{name}" for name in _WITH_VALUE.split()) | {"-t", "-f", "-o", "-m", "-c"}
 Place = tuple[Command, Statement]
 
 

@@ -65,7 +65,9 @@ def containers(text: str | bytes | Source, *, name: str = NAME) -> tuple[Contain
 
 def placeholders(text: str | bytes | Source, *, name: str = NAME) -> tuple[str, ...]:
     """The placeholders such as `<IMAGE1_NAME>` in the images, without their brackets, in the file's order."""
-    found = (PLACEHOLDER.fullmatch(container.image) for container in containers(text, name=name))
+    root = parse_json(text, name=name).top_map("a JSON object")
+    images = (item.text("image") for item in items_of(root, "containerDefinitions"))
+    found = (PLACEHOLDER.fullmatch(image) for image in images)
     return tuple(dict.fromkeys(match[1] for match in found if match))
 
 
