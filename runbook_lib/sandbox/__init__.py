@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from runbook_lib.clock import Clock
 from runbook_lib.errors import Refused
 from runbook_lib.sandbox.settings import Settings
 
-__all__ = ["Sandbox", "Settings", "embedded"]
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.remote import RemoteSandbox
+    from runbook_lib.sandbox.world import World
+
+__all__ = ["Sandbox", "Settings", "connect", "embedded"]
 
 _embedded: Sandbox | None = None
 
@@ -16,12 +21,21 @@ _embedded: Sandbox | None = None
 class Sandbox:
     """A world in this process, its clock and its clients."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, world: World) -> None:
+        self._adopt(world)
+
+    def _adopt(self, world: World) -> None:
         from runbook_lib.sandbox.clocks import clock_of
+
+        self.world = world
+        self._clock = clock_of(world)
+
+    @classmethod
+    def new(cls, settings: Settings) -> Sandbox:
+        """A world of its own, for tests that want more than one."""
         from runbook_lib.sandbox.world import World
 
-        self.world = World(settings)
-        self._clock = clock_of(self.world)
+        return cls(World(settings))
 
     @property
     def clock(self) -> Clock:
@@ -29,19 +43,59 @@ class Sandbox:
 
     def client(self, service: str, *, region: str | None = None, user_agent: str | None = None) -> Any:
         """A boto3 client that calls as the operator of the account."""
-        self._clock.catch_up()
-        return self.world.gateway.client(service, caller=self.world.operator, region=region, user_agent=user_agent)
+        gateway = self.world.gateway
+        gateway.before = self._clock.catch_up
+        return gateway.client(service, caller=self.world.operator, region=region, user_agent=user_agent)
+
+    def status(self) -> dict[str, Any]:
+        """What can be said of the world at a glance; times are epoch seconds."""
+        from runbook_lib.sandbox.attendant import status_of
+
+        return status_of(self.world)
+
+    def save(self, path: str | Path) -> None:
+        """Write the world into a file."""
+        from runbook_lib.sandbox import save
+
+        save.save(self.world, path)
+
+    def load(self, path: str | Path) -> None:
+        """Go on in the world of a file; clients made before belong to the world that was left."""
+        from runbook_lib.sandbox import moto_seam, save
+
+        loaded = save.load(path)
+        self.world.participants.close()
+        moto_seam.forget(self.world)
+        self._adopt(loaded)
+
+    def close(self) -> None:
+        """End the world: its children, and what moto keeps for it."""
+        global _embedded
+        from runbook_lib.sandbox import moto_seam
+
+        self.world.participants.close()
+        moto_seam.leave(self.world)
+        if _embedded is self:
+            _embedded = None
 
 
 def embedded(settings: Settings) -> Sandbox:
     """The sandbox of this process; asking again with equal settings gives the same one."""
     global _embedded
     if _embedded is None:
-        _embedded = Sandbox(settings)
+        _embedded = Sandbox.new(settings)
     if _embedded.world.settings != settings:
         raise Refused(
-            seen=f"a sandbox with other settings in this process: {_embedded.world.settings}",
-            wanted=f"one sandbox a process, with {settings}",
-            next_step="close the other one first, or restart the kernel",
+            where="sandbox",
+            seen=f"a world in this process with {_embedded.world.settings}",
+            wanted=f"one world a process, with {settings}",
+            next_step="restart the kernel, or close the other sandbox first",
         )
     return _embedded
+
+
+def connect(url: str) -> RemoteSandbox:
+    """The world that another process serves at a URL."""
+    from runbook_lib.sandbox import remote
+
+    return remote.connect(url)

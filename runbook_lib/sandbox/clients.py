@@ -12,6 +12,9 @@ from botocore.config import Config
 
 from runbook_lib.sandbox.moto_protocol import Answer, RawBody
 
+OPERATOR_KEY = "AKIASANDBOXOPERATOR0"
+SECRET = "sandbox-secret-access-key"
+
 Send = Callable[[AWSPreparedRequest, str], Answer]
 
 
@@ -29,8 +32,35 @@ def session() -> Any:
     )
 
 
+@cache
+def host(service: str, region: str) -> str | None:
+    """The host name that AWS gives a service; None for one that botocore does not know."""
+    own = session()._session
+    if service not in own.get_available_services():
+        return None
+    prefix = own.get_service_model(service).endpoint_prefix
+    found = own.get_component("endpoint_resolver").construct_endpoint(prefix, region)
+    return str(found["hostname"]) if found else f"{prefix}.{region}.amazonaws.com"
+
+
 def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_agent: str | None = None) -> Any:
     """A client of a service whose requests are answered by `send`."""
+    client = _client(service, region=region, key=key, user_agent=user_agent)
+
+    def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
+        status, headers, body = send(request, event_name.rsplit(".", 1)[1])
+        return AWSResponse(request.url, status, headers, RawBody(body))
+
+    client.meta.events.register_first("before-send.*.*", answer)
+    return client
+
+
+def remote(service: str, *, url: str, region: str, key: str, user_agent: str | None = None) -> Any:
+    """A client of a service of a served world."""
+    return _client(service, region=region, key=(key, SECRET), user_agent=user_agent, endpoint_url=url)
+
+
+def _client(service: str, *, region: str, key: tuple[str, str], user_agent: str | None, **more: Any) -> Any:
     client = session().client(
         service,
         region_name=region,
@@ -40,14 +70,12 @@ def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_ag
             user_agent_extra=user_agent,
             inject_host_prefix=False,
             ignore_configured_endpoint_urls=True,
+            proxies={},
+            read_timeout=None,
+            retries={"mode": "standard"},
         ),
+        **more,
     )
-
-    def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
-        status, headers, body = send(request, event_name.rsplit(".", 1)[1])
-        return AWSResponse(request.url, status, headers, RawBody(body))
-
-    client.meta.events.register_first("before-send.*.*", answer)
     # The wall clock has no business here: whether to try again is up to the caller of the client.
     name = client.meta.service_model.service_id.hyphenize()
     client.meta.events.unregister(f"needs-retry.{name}", unique_id=f"retry-config-{name}")

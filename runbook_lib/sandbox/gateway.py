@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ SIGNED_AS = {
     "tagging": "resourcegroupstaggingapi",
 }
 INTERNAL = "aws"  # the caller of requests that AWS's services make of each other; they are not recorded
-SECRET = "sandbox-secret-access-key"
+NOT_SIGNED = AwsError("MissingAuthenticationToken", "The request is not signed.", 403)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Gateway:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.before: Callable[[], None] = _nothing  # called before a request from outside is answered
         self._clients: dict[tuple[Any, ...], Any] = {}
         moto_seam.enter(world)
 
@@ -96,6 +98,8 @@ class Gateway:
         scope = Scope(caller, region, service, moto_only=moto_only)
 
         def send(request: AWSPreparedRequest, operation: str) -> Answer:
+            if caller != INTERNAL:
+                self.before()
             return self.handle(moto_protocol.normalized(request), scope=replace(scope, operation=operation))
 
         key = self.credentials_for(caller)
@@ -106,7 +110,7 @@ class Gateway:
         digest = hashlib.sha256(f"{self.world.settings.seed}/{principal}".encode()).hexdigest()
         key = "ASIA" + digest[:16].upper()
         self.world.principals[key] = principal
-        return key, SECRET
+        return key, clients.SECRET
 
     # ---- requests
 
@@ -118,11 +122,23 @@ class Gateway:
         key, region, name = found.groups()
         return Scope(self.world.principals.get(key, self.world.operator), region, SIGNED_AS.get(name, name))
 
+    def handle_foreign(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        """The answer to a request that came through a socket; target is its path and query."""
+        here = moto_protocol.foreign(method, f"http://localhost{target}", headers, body)
+        scope = self.scope_of(here)
+        if scope is None:
+            return moto_protocol.plain_error(NOT_SIGNED)
+        host = clients.host(scope.service, scope.region)
+        if host is None:
+            return moto_protocol.plain_error(_not_served(scope.service))
+        told = {**headers, "Host": host}
+        return self.handle(moto_protocol.foreign(method, f"https://{host}{target}", told, body), scope=scope)
+
     def handle(self, request: Request, *, scope: Scope | None = None) -> Answer:
         """The answer to a request; what goes wrong in a service itself is raised, never shown as AWS's."""
         scope = scope or self.scope_of(request)
         if scope is None:
-            return moto_protocol.plain_error(AwsError("MissingAuthenticationToken", "Request is not signed", 403))
+            return moto_protocol.plain_error(NOT_SIGNED)
         ours = None if scope.moto_only else services.module(scope.service)
         return self._from_moto(request, scope) if ours is None else self._from_ours(request, scope, ours)
 
@@ -173,6 +189,14 @@ class Gateway:
     def _record(self, scope: Scope, error: str) -> None:
         if scope.caller != INTERNAL:
             self.world.log_call(caller=scope.caller, service=scope.service, operation=scope.operation, error=error)
+
+
+def _nothing() -> None:
+    """On the virtual clock looking changes nothing."""
+
+
+def _not_served(service: str) -> AwsError:
+    return AwsError("NotImplemented", f"{service} is no service that the sandbox or botocore knows", 501)
 
 
 def _not_implemented(scope: Scope) -> AwsError:

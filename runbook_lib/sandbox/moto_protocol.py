@@ -25,6 +25,7 @@ from moto.core.routing import get_service_router
 from moto.core.serialize import ResponseSerializer, SerializationContext, TimestampSerializer, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
+from werkzeug.test import run_wsgi_app
 
 from runbook_lib.sandbox.errors import AwsError, SandboxError, UnknownErrorCode
 
@@ -63,6 +64,20 @@ class Matched:
 def normalized(request: AWSPreparedRequest) -> Request:
     """The request of a client in this process."""
     return normalize_request(request)
+
+
+def foreign(method: str, url: str, headers: dict[str, str], body: bytes) -> Request:
+    """The request of a client in another process, under the URL that AWS has for it."""
+    return Request.from_primitives(method, url, headers, body)
+
+
+def run_wsgi(application: Any, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+    """What a WSGI application answers."""
+    environ = Request.from_primitives(
+        method, f"http://{headers.get('Host', 'localhost')}{target}", headers, body
+    ).environ
+    chunks, status, told = run_wsgi_app(application, environ, buffered=True)
+    return int(status.split()[0]), dict(told), b"".join(chunks)
 
 
 def operation_of(service: str, request: Request) -> str:

@@ -20,6 +20,7 @@ from moto import backend_index
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import HTTPException  # type: ignore[attr-defined]
+from moto.core.model_instances import model_data
 from moto.core.request import Request
 from moto.moto_api._internal import mock_random
 
@@ -37,35 +38,51 @@ _away: WeakKeyDictionary[World, Backends] = WeakKeyDictionary()
 
 
 def enter(world: World) -> None:
-    """Let moto serve this world from now on; what it kept for another world is put aside."""
-    global _current
+    """Let moto serve this world from now on; what it keeps for another world is put aside."""
     if _current is world:
         return
-    if _current is not None:
-        _away[_current] = _take_out()
-    else:
-        BackendDict.reset()
+    put_aside()
     for backends, accounts in _away.pop(world, {}).items():
         backends.update(accounts)
         BackendDict._instances.append(backends)
+    claim(world)
+
+
+def put_aside() -> None:
+    """Empty moto; what it kept for a world is kept for that world, what it kept for nobody is gone."""
+    global _current
+    if _current is None:
+        BackendDict.reset()
+        return
+    _away[_current] = {backends: dict(backends) for backends in BackendDict._instances}
+    for backends in BackendDict._instances:
+        backends.clear()
+    BackendDict._instances.clear()
+    _current = None
+
+
+def claim(world: World) -> None:
+    """What moto keeps now belongs to this world, and the time is the world's."""
+    global _current
     _current = world
     moto_time.give(lambda: world.now)
 
 
-def _take_out() -> Backends:
-    taken = {backends: dict(backends) for backends in BackendDict._instances}
-    for backends in BackendDict._instances:
-        backends.clear()
-    BackendDict._instances.clear()
-    return taken
+def forget(world: World) -> None:
+    """Drop what was put aside for a world that nobody will enter again."""
+    _away.pop(world, None)
 
 
 def leave(world: World) -> None:
-    """Forget all that moto keeps for a world."""
+    """Forget all that moto keeps for a world, and give moto the wall's time."""
     global _current
     enter(world)
     BackendDict.reset()
+    for models in model_data.values():
+        for model in models.values():
+            model.instances_tracked.clear()  # moto keeps every object it ever made in these
     _current = None
+    moto_time.take_back()
 
 
 def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str, str], bytes]:

@@ -34,6 +34,11 @@ def give(source: Source) -> None:
                 patch(module)
 
 
+def take_back() -> None:
+    """From now on moto's time is the wall's again."""
+    give(real_time.time)
+
+
 def _is_moto(name: str) -> bool:
     return name == "moto" or name.startswith("moto.")
 

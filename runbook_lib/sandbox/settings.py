@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -122,6 +123,25 @@ def _phases(given: Mapping[str, float]) -> dict[str, float]:
             raise _bad("build_phase_seconds", phase, f"phases {', '.join(BUILD_PHASE_SECONDS)}")
         _check_figure(f"build_phase_seconds.{phase}", seconds)
     return {**BUILD_PHASE_SECONDS, **given}
+
+
+def from_texts(texts: list[str]) -> Settings:
+    """Settings from words such as seed=2 or allow_commands=["npm"]; values are JSON, or else plain text."""
+    chosen: dict[str, Any] = {}
+    known = {figure.name for figure in fields(Settings)}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise _bad(name, text, f"one of {', '.join(sorted(known))}")
+        chosen[name] = value if name in ("account", "region", "partition", "clock") else _json(name, value)
+    return Settings(**chosen)
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise _bad(name, text, 'a value in JSON, such as 2, true or ["npm"]') from None
 
 
 def _bad(name: str, value: Any, wanted: str) -> BadInput:

@@ -1,0 +1,108 @@
+"""The listener on loopback: its threads only carry requests to the one owner of the world and answers back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+LOOPBACK = "127.0.0.1"
+NO_BODY = (204, 304)
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Ticket:
+    """A request that waits for the owner of the world to answer it."""
+
+    method: str
+    target: str  # path and query, as they came
+    headers: dict[str, str]
+    body: bytes
+    answer: Future[Reply] = field(default_factory=Future)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
+
+
+Inbox = queue.SimpleQueue[Any]
+
+
+class Front:
+    """Listens on 127.0.0.1 and puts what comes into an inbox."""
+
+    def __init__(self, inbox: Inbox, *, port: int = 0) -> None:
+        self._server = _Server((LOOPBACK, port), _Handler)
+        self._server.inbox = inbox
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._server.server_port}"
+
+    def close(self) -> None:
+        """Stop listening; requests that are not answered yet are dropped."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    inbox: Inbox
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet an answer
+    server: _Server
+
+    def _serve(self) -> None:
+        ticket = Ticket(self.command, self.path, dict(self.headers.items()), self._body())
+        self.server.inbox.put(ticket)
+        self._send(*ticket.answer.result())
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return b"".join(iter(self._chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        data = self.rfile.read(size)
+        self.rfile.readline()
+        return data
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response_only(status)
+        length = str(len(body))
+        for name, value in headers.items():
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = str(value)
+            elif name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                self.send_header(name, str(value))
+        if status not in NO_BODY:
+            self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
