@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runbook_lib.documents.buildspec.artifacts import FILES, hand_over_files
+from runbook_lib.documents.buildspec.artifacts import FILES, covers, hand_over_files
 from runbook_lib.documents.buildspec.check import check
 from runbook_lib.documents.buildspec.detail import write_image_detail
 from runbook_lib.documents.buildspec.facts import Fact, Facts, facts
@@ -31,6 +31,7 @@ __all__ = [
     "Facts",
     "Repair",
     "check",
+    "covers",
     "facts",
     "hand_over_files",
     "parse",

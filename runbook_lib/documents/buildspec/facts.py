@@ -11,7 +11,7 @@ from runbook_lib.documents.buildspec.output import NotReadable, shown
 from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
 from runbook_lib.documents.buildspec.trace import ImageBuild, ImageName, Trace, trace
 from runbook_lib.documents.finding import Finding
-from runbook_lib.documents.shell import Hole, Part, text_of
+from runbook_lib.documents.shell import Hole, Part, Piece, text_of
 from runbook_lib.documents.source import Source
 
 _ECR = re.compile(r"(?P<account>.*?)\.dkr\.ecr(?:-fips)?\.(?P<region>.+?)\.amazonaws\.com(?:\.cn)?/(?P<repository>.+)")
@@ -32,7 +32,8 @@ class Facts:
     """What the walk needs to know of a buildspec; a fact is None when the file says nothing about it.
 
     `image` is the expression that imagedefinitions.json (or the push) names; `outside` are the variables that the
-    build project must set; `definitions` is where imagedefinitions.json lands, from the source directory.
+    build project must set; `definitions` is where imagedefinitions.json lands, from the source directory, and
+    `directories` are those that the commands change into, each with its line.
     """
 
     account: Fact | None
@@ -46,6 +47,8 @@ class Facts:
     dockerfile: Fact | None
     context: str | None
     files_written: tuple[str, ...]
+    directories: tuple[tuple[str, str], ...]
+    artifact_files: tuple[str, ...]
     outside: tuple[str, ...]
     obstacles: tuple[Finding, ...]
 
@@ -65,6 +68,8 @@ def facts(text: str | bytes | Source, *, name: str = NAME) -> Facts:
         dockerfile=_fact(spec, build.command, build.dockerfile) if build else None,
         context=build.context if build else None,
         files_written=tuple(dict.fromkeys(write.path or write.name for write in seen.writes)),
+        directories=tuple((path, spec.document.where(command.node)) for path, command in seen.entered.items()),
+        artifact_files=tuple(node.raw for node in spec.files),
         outside=tuple(seen.outside),
         obstacles=tuple(_obstacles(spec, seen)),
     )
@@ -109,9 +114,15 @@ def _parts(spec: Buildspec, seen: Trace, image: Image | None) -> dict[str, Fact]
     text = "".join(part if isinstance(part, str) else chr(next(marks)) for part in parts)
     name, tag = _split_tag(text)
     found = _ECR.fullmatch(name)
-    pieces = found.groupdict() if found else {"registry": name}
+    pieces = found.groupdict() if found else _by_variable(name)
     facts = {key: _piece(spec, seen, command, piece, holes) for key, piece in (pieces | {"tag": tag}).items()}
     return {key: fact for key, fact in facts.items() if fact}
+
+
+def _by_variable(name: str) -> dict[str, str]:
+    """$REGISTRY/app: the variable holds the registry alone; anything else is the whole name of the repository."""
+    host, slash, repository = name.partition("/")
+    return {"registry": host, "repository": repository} if slash and _MARK.fullmatch(host) else {"registry": name}
 
 
 def _split_tag(text: str) -> tuple[str, str]:
@@ -125,11 +136,8 @@ def _piece(spec: Buildspec, seen: Trace, command: Command, piece: str, holes: li
     marks = _MARK.findall(piece)
     if not marks:
         return Fact(piece, _said_at(spec, seen, piece, command)) if piece else None
-    hole = holes[ord(marks[0]) - 0xE000]
-    where = spec.document.where(command.node)
-    if len(piece) == 1:
-        return Fact("", where, hole.name)
-    return Fact("", where, "") if not hole.name else Fact(_MARK.sub("", piece), where, hole.name)
+    name = holes[ord(marks[0]) - 0xE000].name if len(piece) == 1 else ""
+    return Fact("", spec.document.where(command.node), name)
 
 
 def _said_at(spec: Buildspec, seen: Trace, piece: str, command: Command) -> str:
@@ -202,7 +210,7 @@ class _Obstacles:
                 yield self._unknown("docker_tag_source", tag, f"docker tag of {word}")
             known.add(_with_tag(tag.name))
         for push in self.seen.pushes:
-            if self.seen.builds and _with_tag(push.name) not in known and "-a" not in push.statement.words:
+            if self.seen.builds and _with_tag(push.name) not in known and not _pushes_all(push):
                 yield self._unknown("docker_push_unknown", push, f"docker push of {push.raw}")
 
     def _unknown(self, rule: str, image: ImageName, seen: str) -> Finding:
@@ -216,5 +224,21 @@ class _Obstacles:
             if not isinstance(images, NotReadable) and len(images) > 1:
                 seen = f"images for {len(images)} containers"
                 yield self._finding("several_images", write.command, seen, "one image", "choose the container")
+            elif not isinstance(images, NotReadable):
+                yield from self._unpushed(write.command, images[0].image)
         if not self.seen.pushes and self.seen.builds:
             yield self._finding("no_image_pushed", None, "no docker push", "a docker push of the image", "push it")
+
+    def _unpushed(self, command: Command, image: tuple[Piece, ...]) -> Iterator[Finding]:
+        pushed = {_with_tag(push.name) for push in self.seen.pushes}
+        if (
+            pushed
+            and _with_tag(self.seen.scope.pieces(image)) not in pushed
+            and not any(map(_pushes_all, self.seen.pushes))
+        ):
+            seen = f"{shown(image)} handed over, while {', '.join(push.raw for push in self.seen.pushes)} is pushed"
+            yield self._finding("image_not_pushed", command, seen, "the image that was pushed", "name the pushed image")
+
+
+def _pushes_all(push: ImageName) -> bool:
+    return any(word.literal in ("-a", "--all-tags") for word in push.statement.words)

@@ -81,7 +81,10 @@ class ImageName:
 
 @dataclass
 class Trace:
-    """Everything that was seen; `outside` are variables that neither the file nor CodeBuild sets."""
+    """Everything that was seen; `outside` are variables that neither the file nor CodeBuild sets.
+
+    `entered` are the directories that the commands change into, from the source directory.
+    """
 
     scope: Scope
     writes: list[Write] = field(default_factory=list)
@@ -96,6 +99,7 @@ class Trace:
     unreadable: list[tuple[Command, ShellError]] = field(default_factory=list)
     wrong_tags: list[Place] = field(default_factory=list)
     assigned_at: dict[str, Command] = field(default_factory=dict)
+    entered: dict[str, Command] = field(default_factory=dict)
 
 
 def trace(spec: Buildspec) -> Trace:
@@ -163,7 +167,10 @@ class _Walker:
     def change_directory(self, command: Command, statement: Statement) -> None:
         words = [word for word in statement.arguments if word.literal != "--"]
         target = text_of(self.trace.scope.value(words[0])) if words and words[0].literal != "-" else None
-        self.directories[statement.subshells] = self._absolute(target, statement)
+        path = self._absolute(target, statement)
+        self.directories[statement.subshells] = path
+        if path and path.startswith(f"{ROOT}/"):
+            self.trace.entered.setdefault(posixpath.relpath(path, ROOT), command)
 
     def leave_directory(self, command: Command, statement: Statement) -> None:
         self.directories[statement.subshells] = None
