@@ -75,6 +75,7 @@ $(READY): requirements.lock pyproject.toml
 	[ -n "$$python" ] || { echo "$$NO_PYTHON" >&2; exit 2; }; \
 	echo "Making $(VENV) with $$("$$python" --version) from requirements.lock (once, a minute or two)" >&2; \
 	$(BIN)/python -c '$(FITS)' 2>/dev/null || "$$python" -m venv --clear $(VENV); \
-	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements.lock; \
-	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .; \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --require-hashes --no-deps -r requirements.lock; \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .; \
+	$(BIN)/python -m compileall -q runbook_lib; \
 	touch $(READY)

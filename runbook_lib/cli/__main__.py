@@ -1,0 +1,7 @@
+"""`python -m runbook_lib.cli` is `runbook`."""
+
+import sys
+
+from runbook_lib.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Headless execution: parameters checked first, papermill underneath, evidence and a truthful verdict at the end."""

@@ -1,0 +1,47 @@
+"""The report of a run: one page without code, with its charts inside and nothing to fetch."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+from runbook_lib.runs.lean import FORMATS, lean_imports
+from runbook_lib.runs.verdict import Verdict
+
+PAGE = Path(__file__).parent / "report.html"
+
+
+def write_report(executed: Path, report: Path, *, verdict: Verdict) -> None:
+    """Turn an executed notebook into a page that begins with the verdict."""
+    page = PAGE.read_text(encoding="utf-8")
+    filled = {"TITLE": html.escape(verdict.title), "SUMMARY": summary(verdict), "BODY": body(executed)}
+    for name, text in filled.items():
+        page = page.replace("{{" + name + "}}", text)
+    report.write_text(page, encoding="utf-8")
+
+
+def body(executed: Path) -> str:
+    """The cells of a notebook as HTML: Markdown and outputs, no inputs."""
+    with lean_imports(FORMATS):
+        from nbconvert.exporters import HTMLExporter
+
+    exporter: Any = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
+    text, _ = exporter.from_filename(str(executed))
+    return str(text)
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict as a table: what a reader in a hurry needs."""
+    rows = {"Outcome": f"{verdict.outcome} (exit code {verdict.exit_code})", "Began": verdict.began}
+    if verdict.seconds is not None:
+        rows["Took"] = f"{verdict.seconds:.1f} s"
+    if verdict.failed_cell is not None:
+        rows["Ended at"] = (
+            f"cell {verdict.failed_cell.number}, {verdict.failed_cell.heading or 'before the first heading'}"
+        )
+    if verdict.failure is not None:
+        parts = {"Seen": verdict.failure.seen, "Wanted": verdict.failure.wanted, "Next": verdict.failure.next_step}
+        rows |= {name: part for name, part in parts.items() if part} or {"Error": verdict.failure.text}
+    cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows.items())
+    return f"<table class='verdict code-{verdict.exit_code}'>{''.join(cells)}</table>"
