@@ -15,6 +15,15 @@ from runbook_lib.sandbox.moto_protocol import Answer, RawBody
 OPERATOR_KEY = "AKIASANDBOXOPERATOR0"
 SECRET = "sandbox-secret-access-key"
 
+# Nothing of this machine: no endpoint or proxy of its environment, no host names beyond the service's own.
+ALONE: dict[str, Any] = {
+    "ignore_configured_endpoint_urls": True,
+    "inject_host_prefix": False,
+    "proxies": {},
+    "read_timeout": None,
+    "retries": {"mode": "standard"},
+}
+
 Send = Callable[[AWSPreparedRequest, str], Answer]
 
 
@@ -49,7 +58,8 @@ def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_ag
 
     def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         status, headers, body = send(request, event_name.rsplit(".", 1)[1])
-        return AWSResponse(request.url, status, headers, RawBody(body))
+        told: Any = headers
+        return AWSResponse(request.url, status, told, RawBody(body))
 
     client.meta.events.register_first("before-send.*.*", answer)
     return client
@@ -66,14 +76,7 @@ def _client(service: str, *, region: str, key: tuple[str, str], user_agent: str 
         region_name=region,
         aws_access_key_id=key[0],
         aws_secret_access_key=key[1],
-        config=Config(
-            user_agent_extra=user_agent,
-            inject_host_prefix=False,
-            ignore_configured_endpoint_urls=True,
-            proxies={},
-            read_timeout=None,
-            retries={"mode": "standard"},
-        ),
+        config=Config(user_agent_extra=user_agent, **ALONE),
         **more,
     )
     # The wall clock has no business here: whether to try again is up to the caller of the client.

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.utils import parse_timestamp
 from botocore.validate import ParamValidator
-from moto.core.botocore_stubber import MockRawResponse as RawBody
+from moto.core.botocore_stubber import MockRawResponse
 from moto.core.errors import COMMON_ERROR_CODES, ErrorLookupFactory
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
@@ -48,6 +48,7 @@ COMMON_CODES = frozenset(
 CBOR = "rpc-v2-cbor"
 ERROR_CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"#]*#)?)([A-Za-z.]+)')
 
+RawBody = MockRawResponse  # the body of a response as boto3 wants it
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -214,7 +215,8 @@ def _aware(value: Any) -> datetime:
 
 @cache
 def _serializer(service: str, operation: str, protocol: str) -> ResponseSerializer:
-    serializer = _plain(get_serializer_class(service, protocol))(
+    kind: Any = get_serializer_class(service, protocol)
+    serializer: ResponseSerializer = _plain(kind)(
         operation_model=_operation(service, operation), context=SerializationContext()
     )
     serializer._timestamp_serializer = _UtcTimestamps(serializer.DEFAULT_TIMESTAMP_FORMAT)
@@ -222,7 +224,7 @@ def _serializer(service: str, operation: str, protocol: str) -> ResponseSerializ
 
 
 @cache
-def _plain(kind: type[ResponseSerializer]) -> type[ResponseSerializer]:
+def _plain(kind: Any) -> Any:
     """A serializer that takes dicts at their word, without moto's search for attributes under other names."""
 
     def get_value(self: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:

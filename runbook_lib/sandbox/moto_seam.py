@@ -31,6 +31,9 @@ from runbook_lib.sandbox.world import World
 ACCOUNT_HEADER = "x-moto-account-id"
 
 Backends = dict[BackendDict, dict[str, Any]]
+# The BackendDicts that hold anything; mypy sees generic class variables as ambiguous.
+USED: list[Any] = BackendDict._instances  # type: ignore[misc]
+
 Route = tuple[re.Pattern[str], Callable[..., Any]]
 
 _current: World | None = None
@@ -44,7 +47,7 @@ def enter(world: World) -> None:
     put_aside()
     for backends, accounts in _away.pop(world, {}).items():
         backends.update(accounts)
-        BackendDict._instances.append(backends)
+        USED.append(backends)
     claim(world)
 
 
@@ -54,10 +57,10 @@ def put_aside() -> None:
     if _current is None:
         BackendDict.reset()
         return
-    _away[_current] = {backends: dict(backends) for backends in BackendDict._instances}
-    for backends in BackendDict._instances:
+    _away[_current] = {backends: dict(backends) for backends in USED}
+    for backends in USED:
         backends.clear()
-    BackendDict._instances.clear()
+    USED.clear()
     _current = None
 
 
@@ -80,7 +83,8 @@ def leave(world: World) -> None:
     BackendDict.reset()
     for models in model_data.values():
         for model in models.values():
-            model.instances_tracked.clear()  # moto keeps every object it ever made in these
+            tracked: Any = model
+            tracked.instances_tracked.clear()  # moto keeps every object it ever made in these
     _current = None
     moto_time.take_back()
 

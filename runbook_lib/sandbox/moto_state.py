@@ -54,7 +54,7 @@ def load(data: bytes) -> World:
 
 
 def _backends() -> Iterator[tuple[Name, BaseBackend]]:
-    for backends in BackendDict._instances:
+    for backends in moto_seam.USED:
         module, variable = _home(backends)
         if not module.startswith("moto.moto_api"):
             for account, region, backend in list(backends.iter_backends()):
@@ -103,7 +103,7 @@ def _dict_parts(thing: Any) -> tuple[Any, ...]:
     return *made, (dict(thing.__dict__), dict(dict.items(thing))), None, None, _fill_dict
 
 
-def _new_dict(kind: type, factory: Any) -> Any:
+def _new_dict(kind: Any, factory: Any) -> Any:
     new = kind.__new__(kind)
     if isinstance(new, defaultdict):
         new.default_factory = factory

@@ -61,7 +61,8 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader.exec_module = _then_patch(spec.loader.exec_module)  # type: ignore[method-assign]
+            loader: Any = spec.loader
+            loader.exec_module = _then_patch(loader.exec_module)
         return spec
 
 
@@ -88,7 +89,7 @@ class WorldDatetime(real.datetime, metaclass=_StandsFor):
     """datetime.datetime on the world's time; what it makes are ordinary datetimes."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return real.datetime(*args, **kwargs)
+        return real.datetime(*args, **kwargs)  # noqa: DTZ001 - as the caller wants it
 
     @classmethod
     def now(cls, tz: real.tzinfo | None = None) -> Any:
