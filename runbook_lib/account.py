@@ -53,7 +53,7 @@ def _sandbox(params: Params) -> Account:
 
     url = os.environ.get(SANDBOX_URL)
     if url:
-        world = sandbox.connect(url)
+        world: Any = sandbox.connect(url)
     else:
         chosen = params.sandbox
         world = sandbox.embedded(

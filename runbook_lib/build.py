@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +79,19 @@ def read_log_tail(account: Account, build: Build, *, lines: int = 20) -> tuple[s
     return tuple(event["message"].rstrip("\n") for event in answer["events"])
 
 
+def read_artifact(account: Account, system: System) -> tuple[tuple[str, ...], int]:
+    """The files in the newest artifact that the pipeline's build handed over, and the size of its ZIP in bytes."""
+    found = account.client("codepipeline").list_action_executions(pipelineName=system.pipeline)
+    for action in found["actionExecutionDetails"]:
+        artifacts = action.get("output", {}).get("outputArtifacts", ())
+        if action["stageName"] == "Build" and action["status"] == "Succeeded" and artifacts:
+            place = artifacts[0]["s3location"]
+            body = account.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                return tuple(sorted(archive.namelist())), len(body)
+    return (), 0
+
+
 def plan_project(system: System, project: str | None, items: Iterable[Item]) -> tuple[Step, ...]:
     """The step that makes the build project: privileged, for it builds an image; the pipeline feeds it."""
     build = system.params.build
@@ -110,7 +125,7 @@ def plan_project(system: System, project: str | None, items: Iterable[Item]) -> 
 
 def _variables(system: System) -> list[dict[str, Any]]:
     # CodeBuild does not set the account's number; its Docker sample sets it in the project, as most buildspecs expect.
-    values = {"AWS_ACCOUNT_ID": system.account, "IMAGE_REPO_NAME": system.registry, "CONTAINER_NAME": system.container}
+    values = {"AWS_ACCOUNT_ID": system.account, **system.application.build_environment}
     return [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in sorted(values.items())]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from runbook_lib.account import Account
 from runbook_lib.balancer import LISTENER
 from runbook_lib.inventory import Item
+from runbook_lib.params import Release
 from runbook_lib.planning import change, make
 from runbook_lib.step import Made, Step
 from runbook_lib.system import System, tag_list
@@ -136,21 +137,27 @@ def plan_group_config(system: System, group: Group, *, config: bool, items: Iter
     return *_plan_config(system, config, tuple(items)), step
 
 
-def _plan_config(system: System, config: bool, items: tuple[Item, ...]) -> tuple[Step, ...]:
-    name, release = config_name(system), system.params.release
-    if name.startswith("CodeDeployDefault."):
-        return ()
+def routing(release: Release) -> dict[str, Any]:
+    """The traffic routing of a canary or linear configuration of our own."""
     kind = "Canary" if release.traffic == "canary" else "Linear"
     prefix = kind.lower()
-    routing = {
-        "type": f"TimeBased{kind}",
-        f"timeBased{kind}": {f"{prefix}Percentage": release.step_percent, f"{prefix}Interval": release.step_minutes},
-    }
+    steps = {f"{prefix}Percentage": release.step_percent, f"{prefix}Interval": release.step_minutes}
+    return {"type": f"TimeBased{kind}", f"timeBased{kind}": steps}
+
+
+def _plan_config(system: System, config: bool, items: tuple[Item, ...]) -> tuple[Step, ...]:
+    name = config_name(system)
+    if name.startswith("CodeDeployDefault."):
+        return ()
     step = make(
         "deployment.config",
         f"Make the traffic configuration {name}",
         "codedeploy:create_deployment_config",
-        {"deploymentConfigName": name, "computePlatform": "ECS", "trafficRoutingConfig": routing},
+        {
+            "deploymentConfigName": name,
+            "computePlatform": "ECS",
+            "trafficRoutingConfig": routing(system.params.release),
+        },
         made=Made("codedeploy:config", name),
         found={} if config else None,
         items=items,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,25 @@ def plan_repository(system: System, repository: Repository, items: Iterable[Item
         message=f"The application {folder.name}",
         why="the pipeline needs something to build",
     )
-    return create, first
+    return create, first, *_repairs(system, repository)
+
+
+def _repairs(system: System, repository: Repository) -> tuple[Step, ...]:
+    """A commit of its own for what the buildspec cannot succeed without; nothing else of the application is touched."""
+    required = [repair for repair in system.application.repairs if repair.required]
+    if not required or repository.head:
+        return ()
+    path = system.application.buildspec_path
+    repaired = replace(repository, head=None, files={})
+    step = plan_commit(
+        system,
+        repaired,
+        {path: required[-1].edit.after.encode()},
+        step="repository.repairs",
+        message="; ".join(repair.title for repair in required),
+        why="; ".join(repair.reason for repair in required),
+    )
+    return (replace(step, arguments={**step.arguments, "parentCommitId": commit_ref("repository.first_commit")}),)
 
 
 def plan_commit(

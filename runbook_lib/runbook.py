@@ -12,8 +12,10 @@ from runbook_lib import application, params, step, system, views
 from runbook_lib.account import Account, open_account
 from runbook_lib.check import Checks
 from runbook_lib.gate import Opened, gate
+from runbook_lib.handle import Handle
 from runbook_lib.journal import Journal
 from runbook_lib.step import Applied, Plan
+from runbook_lib.story import follow
 from runbook_lib.system import System
 
 RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # where the runner wants the evidence of this run
@@ -70,6 +72,29 @@ class Runbook:
         self.journal.write("wait", what=until.__name__, seconds=waited)
         views.show(found if not isinstance(found, str) else Line(found))
         return found
+
+    def read(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Read something without showing it."""
+        return read(self.account, self.system, *arguments, **more)
+
+    def follow(self, started: Handle) -> follow.Followed:
+        """Follow a deployment by its id until its traffic has moved or it is over, a rollback of it included."""
+        progress = views.Progress(f"deployment {started.id}")
+        began = self.account.clock.now()
+        return follow.deployment(
+            self.account,
+            self.system,
+            started.id,
+            journal=self.journal,
+            until=lambda found: found.shifted,
+            seen=lambda sample: progress.say(sample.line(began)),
+        )
+
+    def decide(self, ending: Callable[..., str], *arguments: Any) -> None:
+        """Say how it ended, or raise what the ending is: exit code 4 for rolled back, 5 for failed."""
+        said = ending(self.account, self.system, *arguments)
+        self.journal.write("decide", said=said)
+        views.show(Line(said))
 
     def end(self) -> None:
         """Show what this run did, computed from its journal, and keep it as JSON beside the other evidence."""

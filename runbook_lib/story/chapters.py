@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runbook_lib import pipeline, repository
 from runbook_lib.account import Account
-from runbook_lib.deployment import plan_end_wait, read_deployment
+from runbook_lib.handle import Handle
 from runbook_lib.journal import Journal
 from runbook_lib.step import Applied, Plan, apply
 from runbook_lib.story import delivery, follow, sources
@@ -12,7 +12,6 @@ from runbook_lib.story import move as moving
 from runbook_lib.story import provision as provisioning
 from runbook_lib.story import release as releasing
 from runbook_lib.system import System
-from runbook_lib.wait import wait_until
 
 VERSION = "2.0.0"
 
@@ -44,6 +43,17 @@ def move(account: Account, system: System, journal: Journal) -> None:
     moving.check_moved(account, system).require()
 
 
+def draft(account: Account, system: System, journal: Journal) -> None:
+    """20_source_files"""
+    _do(sources.plan_files(account, system), account, journal)
+
+
+def has_draft(account: Account, system: System) -> bool:
+    """Whether taskdef.json and appspec.yaml are on the draft branch."""
+    found = repository.read_repository(account, system, (sources.TASKDEF, sources.APPSPEC), branch=sources.DRAFT)
+    return len(found.files) == 2
+
+
 def has_files(account: Account, system: System) -> bool:
     """Whether taskdef.json and appspec.yaml are on the pipeline's branch."""
     found = repository.read_repository(account, system, (sources.TASKDEF, sources.APPSPEC))
@@ -51,13 +61,10 @@ def has_files(account: Account, system: System) -> bool:
 
 
 def files(account: Account, system: System, journal: Journal) -> None:
-    """20_source_files and 21_buildspec"""
-    _do(sources.plan_files(account, system, sources.draft_files(account, system)), account, journal)
+    """21_buildspec"""
     _do(sources.plan_buildspec(account, system), account, journal)
     _do(sources.plan_publish(account, system), account, journal)
-    head = repository.read_repository(account, system).head
-    assert head is not None, "the commit that was just made"
-    follow.built(account, system, follow.run_of_commit(account, system, head.id).id)
+    sources.wait_for_build(account, system)
 
 
 def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
@@ -73,33 +80,16 @@ def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
 def release(account: Account, system: System, journal: Journal) -> None:
     """30_release"""
     done = _do(releasing.plan_release(account, system, VERSION, {}), account, journal)
-    run = follow.run_of_commit(account, system, done.answers["release.commit"]["commitId"])
-    finish(account, system, run.id, journal)
+    finish(account, system, releasing.wait_for_run(account, system, done).id, journal)
 
 
-def finish(account: Account, system: System, execution: str, journal: Journal) -> str:
-    """Follow a run to its deployment, let the traffic move, end the termination wait; gives the deployment's id."""
-    follow.built(account, system, execution)
-    found = follow.deploying(account, system, execution)
-    moved = follow.deployment(account, system, found, journal=journal, until=lambda d: d.shifted)
-    releasing.judge(account, system, moved.deployment).require()
-    step = plan_end_wait(moved.deployment, why="nobody waits for a going back")
-    _do(Plan("End the wait", system.name, (step,)), account, journal)
-    wait_until(
-        account.clock,
-        lambda: read_deployment(account, system, found),
-        lambda deployment: deployment.over,
-        what=f"{found} has ended",
-        limit=follow.BUILD_LIMIT,
-    )
-    wait_until(
-        account.clock,
-        lambda: pipeline.read_execution(account, system, execution),
-        lambda run: run.over,
-        what="the run has ended",
-        limit=follow.START_LIMIT,
-    )
-    return found
+def finish(account: Account, system: System, execution: str, journal: Journal) -> None:
+    """Follow a run to its deployment, let the traffic move, end the termination wait."""
+    started = releasing.wait_for_deployment(account, system, Handle(execution, execution))
+    follow.deployment(account, system, started.id, journal=journal, until=lambda found: found.shifted)
+    releasing.judge(account, system, started).require()
+    _do(releasing.plan_finish(account, system, started), account, journal)
+    follow.ended(account, system, started.id)
 
 
 def _do(plan: Plan, account: Account, journal: Journal) -> Applied:

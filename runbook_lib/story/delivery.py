@@ -8,9 +8,12 @@ from runbook_lib.check import Checks, ask, checks
 from runbook_lib.documents import pipeline as definitions
 from runbook_lib.documents import taskdef
 from runbook_lib.errors import CheckFailed
-from runbook_lib.step import Plan
+from runbook_lib.handle import Handle
+from runbook_lib.step import Applied, Plan
+from runbook_lib.story import release
 from runbook_lib.story.sources import APPSPEC, TASKDEF
 from runbook_lib.system import System
+from runbook_lib.table import Table, table
 
 
 def check_ready(account: Account, system: System) -> Checks:
@@ -63,9 +66,25 @@ def check_ready(account: Account, system: System) -> Checks:
     )
 
 
-def changed_fields(account: Account, system: System) -> tuple[definitions.Change, ...]:
+def stages(account: Account, system: System) -> Table:
+    """The stages of the pipeline: whether runs may enter, and what ran there last."""
+    found = _pipeline(account, system)
+    rows = [{"stage": s.name, "open": s.open, "why": s.closed_because, "last run": s.status} for s in found.stages]
+    return table(f"Pipeline {found.name}, version {found.version}, deploys by {found.deploy_provider}", rows)
+
+
+def console_fields(account: Account, system: System) -> Table:
+    """The console's fields and the keys that hold them in the definition."""
+    del account, system
+    rows = [{"console": f.console, "key": f.key, "meaning": f.meaning} for f in definitions.console_map()]
+    return table("Console and definition", rows)
+
+
+def changes(account: Account, system: System) -> Table:
     """Field by field, what the Deploy action is and what it will be."""
-    return definitions.to_blue_green(_pipeline(account, system).definition, **_names(system)).changes
+    edit = definitions.to_blue_green(_pipeline(account, system).definition, **_names(system))
+    rows = [{"field": c.path, "now": c.old, "then": c.new} for c in edit.changes]
+    return table("Changed fields", rows, ("field", "now", "then"))
 
 
 def plan_edit(account: Account, system: System) -> Plan:
@@ -99,6 +118,16 @@ def plan_test_release(account: Account, system: System) -> Plan:
     done = [found for found in deployment.read_deployments(account, system) if found.status == "Succeeded"]
     step = pipeline.plan_start(system, step="pipeline.test_release", why="no deployment has come this way yet")
     return Plan("Test release", system.name, () if done else (step,))
+
+
+def wait_for_test(account: Account, system: System, applied: Applied) -> Handle:
+    """Wait until the test release has started its deployment; when there was none to start, the last one is meant."""
+    answer = applied.answers.get("pipeline.test_release")
+    if answer is None:
+        done = deployment.read_deployments(account, system)
+        return Handle(done[0].id, f"deployment {done[0].id} took this way before")
+    execution = answer[pipeline.EXECUTION]
+    return release.wait_for_deployment(account, system, Handle(execution, execution))
 
 
 def check_edited(account: Account, system: System) -> Checks:

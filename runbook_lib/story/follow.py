@@ -31,6 +31,14 @@ class Sample:
     healthy: dict[str, int]
     unhealthy: dict[str, int]
 
+    def line(self, began: datetime) -> str:
+        """When, which event, who gets how much, and how many targets are healthy."""
+        seconds = int((self.at - began).total_seconds())
+        groups = ", ".join(
+            f"{name} {weight:.0f} % ({self.healthy.get(name, 0)} healthy)" for name, weight in self.weights.items()
+        )
+        return f"T+{seconds // 60:02d}:{seconds % 60:02d}  {self.phase:<22} {groups}"
+
 
 @dataclass(frozen=True)
 class Followed:
@@ -115,7 +123,45 @@ def deployment(
         every=POLL,
         seen=look,
     )
+    if found.rolled_back_by:
+        back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda d: d.over, seen=seen)
+        samples += back.samples
     return Followed(found, tuple(samples))
+
+
+def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
+    """Wait until a stopped deployment names the one that rolls it back."""
+    found = wait_until(
+        account.clock,
+        lambda: deployments.read_deployment(account, system, deployment_id),
+        lambda found: found.rolled_back_by is not None,
+        what=f"{deployment_id} is rolled back",
+        limit=START_LIMIT,
+        every=5,
+    )
+    assert found.rolled_back_by is not None, "wait_until gives what is done"
+    return found.rolled_back_by
+
+
+def ended(account: Account, system: System, deployment_id: str) -> deployments.Deployment:
+    """Wait until a deployment has ended and the pipeline's run with it."""
+    found = wait_until(
+        account.clock,
+        lambda: deployments.read_deployment(account, system, deployment_id),
+        lambda found: found.over,
+        what=f"deployment {deployment_id} has ended",
+        limit=deployments.budget(system),
+        every=POLL,
+    )
+    wait_until(
+        account.clock,
+        lambda: [run for run in pipelines.read_executions(account, system) if not run.over],
+        lambda running: not running,
+        what="the pipeline is at rest",
+        limit=START_LIMIT,
+        every=POLL,
+    )
+    return found
 
 
 def _sample(account: Account, system: System, found: deployments.Deployment) -> Sample:

@@ -105,9 +105,10 @@ def _check_fargate(account: Account, system: System) -> Check:
     try:
         quota = account.client("service-quotas").get_service_quota(ServiceCode="fargate", QuotaCode=FARGATE_VCPUS)
     except ClientError as error:
-        if account.target == "sandbox":
-            return skip(question, "the sandbox has no quotas")
-        return unknown(question, seen=error.response["Error"]["Code"], wanted=f"{wanted:g} vCPU")
+        code = error.response["Error"]["Code"]
+        if code == "NoSuchResourceException":
+            return skip(question, "this account knows no such quota")
+        return unknown(question, seen=code, wanted=f"{wanted:g} vCPU")
     value = quota["Quota"]["Value"]
     return ask(question, value >= wanted, seen=f"{value:g} vCPU", wanted=f"{wanted:g} vCPU", remedy="ask AWS for more")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from runbook_lib import alarm, balancer, deployment, deployment_group, pipeline, repository, service
@@ -11,9 +12,13 @@ from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks
 from runbook_lib.documents import taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
+from runbook_lib.handle import Handle
 from runbook_lib.inventory import read_inventory
-from runbook_lib.step import Plan
+from runbook_lib.params import Release
+from runbook_lib.step import Applied, Plan
+from runbook_lib.story import follow, watch
 from runbook_lib.system import System
+from runbook_lib.table import Table, table
 
 TASKDEF = "taskdef.json"
 VERSION = "APP_VERSION"
@@ -28,6 +33,17 @@ class Live:
     version: str | None  # the application's own APP_VERSION
     image: str | None
     running: int
+
+    def table(self) -> Table:
+        """What serves production, line by line."""
+        rows = (
+            ("revision", self.revision),
+            ("version", self.version),
+            ("image", self.image),
+            ("target group", self.target_group),
+            ("tasks", self.running),
+        )
+        return table("Live now", [{"what": what, "seen": seen} for what, seen in rows])
 
 
 def read_live(account: Account, system: System) -> Live:
@@ -86,7 +102,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
         repository.plan_commit(
             system,
             source,
-            {TASKDEF: text},
+            {TASKDEF: text.encode()},
             step="release.commit",
             message=f"Release {version}",
             why=f"version {version}",
@@ -95,8 +111,42 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
     return Plan(f"Release {version}", system.name, steps)
 
 
-def judge(account: Account, system: System, found: deployment.Deployment) -> Checks:
+def course(account: Account, system: System) -> Table:
+    """What the deployment will do and when, counted from the moment green is healthy; hooks aside."""
+    release = system.params.release
+    name = deployment_group.config_name(system)
+    rows = [{"when": "first", "what": "build, task definition, green tasks healthy, test listener shows green"}]
+    if release.ready_wait_minutes:
+        rows.append({"when": f"at most {release.ready_wait_minutes} min", "what": "wait until somebody continues it"})
+    shift = watch.schedule(_routing(account, name, release))
+    rows += [{"when": _minute(after), "what": f"{share:.0f} % of traffic to green"} for after, share in shift]
+    end = int(shift[-1][0].total_seconds()) // 60 + release.termination_wait_minutes
+    rows.append({"when": f"until T+{end:02d}:00", "what": "going back is instant: the former tasks still run"})
+    return table(f"The course of {name}", rows)
+
+
+def wait_for_run(account: Account, system: System, applied: Applied) -> Handle:
+    """Wait until the pipeline has taken up the commit of this release."""
+    commit = applied.answers["release.commit"]["commitId"]
+    run = follow.run_of_commit(account, system, commit)
+    return Handle(run.id, f"pipeline run {run.id} takes up commit {commit[:7]}")
+
+
+def wait_for_deployment(account: Account, system: System, execution: Handle) -> Handle:
+    """Wait until that run has built and started its deployment."""
+    build = follow.built(account, system, execution.id)
+    found = follow.deploying(account, system, execution.id)
+    return Handle(found, f"deployment {found}, of build {build.id.rpartition(':')[2][:8]}")
+
+
+def events(account: Account, system: System, started: Handle) -> Table:
+    """The lifecycle events of a deployment."""
+    return watch.events_table(deployment.read_deployment(account, system, started.id))
+
+
+def judge(account: Account, system: System, started: Handle) -> Checks:
     """Is the new version good: did this deployment move all traffic, and is the live revision the intended one?"""
+    found = deployment.read_deployment(account, system, started.id)
     live = read_live(account, system)
     intended = (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
     return checks(
@@ -105,7 +155,7 @@ def judge(account: Account, system: System, found: deployment.Deployment) -> Che
             ask(
                 "Did this deployment move all production traffic?",
                 found.shifted or found.status == "Succeeded",
-                seen=f"{found.phase}" + (f" ({found.error})" if found.error else ""),
+                seen=found.phase + (f" ({found.error})" if found.error else ""),
                 wanted="Succeeded, or shifted and waiting to end",
                 remedy="see what the deployment says",
             ),
@@ -121,10 +171,37 @@ def judge(account: Account, system: System, found: deployment.Deployment) -> Che
     )
 
 
-def decide(account: Account, system: System, found: deployment.Deployment, verdict: Checks, before: Live) -> str:
-    """The ending, computed from what was seen: done, or RolledBack (4), or ReleaseFailed (5)."""
+def plan_after(account: Account, system: System, started: Handle, *, end_wait: bool = False) -> Plan:
+    """After a good release nothing, or the end of the wait; after a bad one the way into Deploy is closed."""
+    found = deployment.read_deployment(account, system, started.id)
+    delivery = pipeline.read_pipeline(account, system)
+    if found.shifted or found.status == "Succeeded" or delivery is None:
+        return plan_finish(account, system, started) if end_wait else Plan("Keep the former tasks", system.name, ())
+    commit = repository.read_repository(account, system).head
+    bad = f"{started.id} was rolled back - bad commit {commit.id[:7] if commit else 'unknown'}"
+    return Plan("Close the way into Deploy", system.name, (pipeline.plan_freeze(system, delivery, reason=bad),))
+
+
+def plan_finish(account: Account, system: System, started: Handle) -> Plan:
+    """End the termination wait: the former tasks go."""
+    found = deployment.read_deployment(account, system, started.id)
+    step = deployment.plan_end_wait(found, why="the new version is good")
+    return Plan("End the wait", system.name, (step,))
+
+
+def wait_for_end(account: Account, system: System, started: Handle) -> Handle:
+    """Wait until the deployment has ended and, with it, the run of the pipeline."""
+    found = follow.ended(account, system, started.id)
+    return Handle(found.id, f"{found.id} {found.status}")
+
+
+def decide(account: Account, system: System, started: Handle, before: Live) -> str:
+    """The ending, computed from what is live: done, or RolledBack (4), or ReleaseFailed (5)."""
+    found = deployment.read_deployment(account, system, started.id)
+    verdict = judge(account, system, started)
     if verdict.verdict <= Verdict.SKIP:
-        return f"{found.id}: the intended revision is live; going back is instant until the deployment ends"
+        back = "going back takes a full deployment" if found.over else "going back is instant until it ends"
+        return f"{found.id}: the intended revision is live; {back}"
     live = read_live(account, system)
     reason = found.error or "; ".join(check.seen for check in verdict.bad)
     if live.revision == before.revision and live.target_group == before.target_group:
@@ -140,6 +217,20 @@ def decide(account: Account, system: System, found: deployment.Deployment, verdi
         wanted=f"{before.revision} or the intended revision live",
         next_step="run 40_roll_back now",
     )
+
+
+def _routing(account: Account, name: str, release: Release) -> dict[str, Any]:
+    client = account.client("codedeploy")
+    try:
+        found = client.get_deployment_config(deploymentConfigName=name)["deploymentConfigInfo"]
+    except client.exceptions.DeploymentConfigDoesNotExistException:
+        # It will be made with the release, from these parameters.
+        return deployment_group.routing(release)
+    return found.get("trafficRoutingConfig", {})
+
+
+def _minute(after: timedelta) -> str:
+    return f"T+{int(after.total_seconds()) // 60:02d}:00"
 
 
 def _check_delivery(delivery: pipeline.Pipeline | None) -> Check:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from runbook_lib import balancer, deployment, image, pipeline, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
 from runbook_lib.errors import GateClosed
-from runbook_lib.step import Plan, Step
+from runbook_lib.handle import Handle
+from runbook_lib.step import Applied, Plan, Step
+from runbook_lib.story import follow
 from runbook_lib.system import System
+from runbook_lib.table import Table, table
 
 STOP, REDEPLOY, STAGE, FLIP = "stop with rollback", "redeploy the former revision", "stage rollback", "listener flip"
 
@@ -68,6 +72,63 @@ def ways(system: System, past: Past) -> tuple[Way, ...]:
     )
 
 
+def ways_table(account: Account, system: System, past: Past) -> Table:
+    """The four ways with what is open and why."""
+    del account
+    rows = [{"way": w.name, "open": w.open, "why": w.reason, "takes": w.takes, "to": w.to} for w in ways(system, past)]
+    return table("Ways back", rows)
+
+
+def check_ready(account: Account, system: System, past: Past) -> Checks:
+    """Is there something to go back to, and a way that is open?"""
+    del account
+    open_ways = [way.name for way in ways(system, past) if way.open]
+    return checks(
+        "Ready to go back",
+        (
+            ask(
+                "Is one of the ways open?",
+                bool(open_ways),
+                seen=", ".join(open_ways) or "none",
+                wanted="at least one",
+                remedy="release a mended version with 30_release",
+            ),
+            ask(
+                "Is it known what served before?",
+                past.former is not None,
+                seen=past.former or "nothing",
+                wanted="a former revision",
+                remedy="read the service's revisions",
+            ),
+        ),
+    )
+
+
+def wait_for_deployment(account: Account, system: System, applied: Applied, past: Past) -> Handle:
+    """The deployment that goes back: the one that was made, or the rollback of the one that was stopped."""
+    answers = applied.answers
+    if "rollback.deploy" in answers:
+        made = answers["rollback.deploy"]["deploymentId"]
+        return Handle(made, f"deployment {made} brings {past.former} back")
+    if "pipeline.rollback" in answers:
+        found = follow.deploying(account, system, answers["pipeline.rollback"]["pipelineExecutionId"])
+        return Handle(found, f"deployment {found} of the rolled back stage")
+    stopped = next(d for d in past.deployments if not d.over)
+    found = follow.rolled_back_by(account, system, stopped.id)
+    return Handle(found, f"deployment {found} rolls {stopped.id} back")
+
+
+def instant_until(account: Account, system: System, started: Handle) -> Table:
+    """Until when the other tasks still run, so that changing one's mind takes seconds."""
+    found = deployment.read_deployment(account, system, started.id)
+    minutes = system.params.release.termination_wait_minutes
+    shifted = next((event.end for event in found.events if event.name == "AllowTraffic" and event.end), None)
+    until = "it is over: the other tasks are gone" if found.over else "not known before all traffic has moved"
+    if shifted and not found.over:
+        until = f"{(shifted + timedelta(minutes=minutes)).strftime('%H:%M')} UTC, then they are stopped"
+    return table("Going back is instant", [{"deployment": found.id, "until": until}])
+
+
 def plan_back(account: Account, system: System, past: Past) -> Plan:
     """The quickest way that is open, as a plan; raises GateClosed when none is."""
     open_ways = [way for way in ways(system, past) if way.open]
@@ -83,8 +144,11 @@ def plan_back(account: Account, system: System, past: Past) -> Plan:
     return Plan(f"Go back: {way.name}", system.name, (*freeze, _step(system, past, way)), notes=(way.takes,))
 
 
-def check_back(account: Account, system: System, wanted: str) -> Checks:
+def check_back(account: Account, system: System, past: Past) -> Checks:
     """Does the former revision serve again, on every listener and with every task?"""
+    # A deployment that is stopped never became the live revision: what was live before it stays.
+    stopped = next((d for d in past.deployments if not d.over), None)
+    wanted = (past.former if stopped is None or stopped.shifted else past.live) or ""
     current = service.read_service(account, system, system.service)
     lb = balancer.read_balancer(account, system)
     primary = current.primary if current else None

@@ -57,6 +57,36 @@ def plan_teardown(account: Account, system: System, *, delete_source: bool) -> P
     return Plan("Tear everything down", system.name, tuple(steps), notes=tuple(notes))
 
 
+def inventory(account: Account, system: System) -> tuple[Item, ...]:
+    """What is there to remove."""
+    return read_inventory(account, system.name)
+
+
+def check_ready(account: Account, system: System) -> Checks:
+    """Is there an inventory, and does this notebook know how to remove every kind in it?"""
+    items = read_inventory(account, system.name)
+    foreign = sorted({item.kind for item in items} - set(REMOVALS))
+    return checks(
+        "Ready to tear down",
+        (
+            ask(
+                "Is there an inventory?",
+                bool(items),
+                seen=f"{len(items)} resources",
+                wanted="at least one",
+                remedy="nothing was made under this name: check the parameter name",
+            ),
+            ask(
+                "Is it known how to remove every kind?",
+                not foreign,
+                seen=", ".join(foreign) or "all known",
+                wanted="all known",
+                remedy="use the version of the runbooks that made them",
+            ),
+        ),
+    )
+
+
 def check_gone(account: Account, system: System, before: tuple[Item, ...], *, delete_source: bool) -> Checks:
     """Is everything gone that the inventory held, by asking each service again?"""
     wanted = [item for item in before if delete_source or item.kind not in KEPT_WITHOUT_CONSENT]

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import balancer, deployment, metric
+from runbook_lib import alarm, balancer, deployment, metric
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment, LifecycleEvent
 from runbook_lib.errors import CheckFailed
+from runbook_lib.handle import Handle
 from runbook_lib.metric import Metrics
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -90,8 +91,9 @@ def read_story(account: Account, system: System, deployment_id: str = "") -> Sto
     )
 
 
-def summary(story: Story) -> Table:
+def summary(account: Account, system: System, story: Story) -> Table:
     """The deployment in a few lines."""
+    del account, system
     found = story.deployment
     rows = [
         ("deployment", found.id),
@@ -104,6 +106,51 @@ def summary(story: Story) -> Table:
         ("rolled back by", found.rolled_back_by),
     ]
     return table("The deployment", [{"what": what, "seen": seen} for what, seen in rows])
+
+
+def events(account: Account, system: System, story: Story) -> Table:
+    """The lifecycle events of a story."""
+    del account, system
+    return events_table(story.deployment)
+
+
+def health_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+    """Healthy and unhealthy targets of both groups."""
+    found = _story(account, system, story)
+    return charts.health(found.metrics, found.roles, found.timeline)
+
+
+def share_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+    """The green share of production traffic: requested, configured, observed."""
+    found = _story(account, system, story)
+    return charts.shares(
+        found.metrics, found.roles, found.timeline, requested=found.requested, configured=found.configured
+    )
+
+
+def error_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+    """The share of failed requests of both groups, with the alarm's limit."""
+    found = _story(account, system, story)
+    return charts.errors(found.metrics, found.roles, found.timeline, limit=system.params.alarms.error_percent)
+
+
+def latency_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+    """The response time of both groups, with the alarm's limit."""
+    found = _story(account, system, story)
+    limit = system.params.alarms.latency_p99_seconds
+    return charts.latency(found.metrics, found.roles, found.timeline, limit=limit)
+
+
+def sums(account: Account, system: System, story: Story) -> Table:
+    """Requests, failures and latency of both groups over the story's minutes."""
+    del account, system
+    return minutes_table(story.metrics)
+
+
+def alarms(account: Account, system: System) -> Table:
+    """The alarms that watch a release."""
+    rows = [{"alarm": a.name, "state": a.state} for a in alarm.read_alarms(account, system.alarms)]
+    return table("Alarms", rows, ("alarm", "state"))
 
 
 def events_table(found: Deployment) -> Table:
@@ -194,6 +241,10 @@ def _samples(path: Path, deployment_id: str) -> Iterable[dict[str, Any]]:
         # A journal that was cut off by a kill ends in half a line.
         if '"kind": "sample"' in line and line.endswith("}") and deployment_id in line:
             yield json.loads(line)
+
+
+def _story(account: Account, system: System, story: Story | Handle) -> Story:
+    return story if isinstance(story, Story) else read_story(account, system, story.id)
 
 
 def _named(account: Account, system: System, deployment_id: str) -> Deployment:

@@ -43,10 +43,6 @@ def _moved(account: Account, system: System) -> bool:
     return deployment_group.read_group(account, system) is not None
 
 
-def _files(account: Account, system: System) -> bool:
-    return chapters.has_files(account, system)
-
-
 def _bluegreen(account: Account, system: System) -> bool:
     found = pipeline.read_pipeline(account, system)
     return found is not None and found.deploy_provider == "CodeDeployToECS"
@@ -72,7 +68,8 @@ STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "empty": (_anywhere, chapters.nothing),
     "rolling": (_rolling, chapters.provision),
     "moved": (_moved, chapters.move),
-    "files": (_files, chapters.files),
+    "drafted": (chapters.has_draft, chapters.draft),
+    "files": (chapters.has_files, chapters.files),
     "bluegreen": (_bluegreen, chapters.pipeline_edit),
     "released": (_released, chapters.release),
 }

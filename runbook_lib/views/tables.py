@@ -18,8 +18,9 @@ PROGRESS = "RUNBOOK_PROGRESS"  # "in_place" redraws one line (JupyterLab); anyth
 
 def show(thing: Any) -> None:
     """Show something to the reader: richly in a notebook, as text elsewhere."""
-    shell = _shell()
-    if shell is None:
+    if hasattr(thing, "table"):
+        thing = thing.table()
+    if _shell() is None:
         print(thing)  # noqa: T201 - outside a kernel the reader has a terminal
     else:
         from IPython.display import display
