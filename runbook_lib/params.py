@@ -284,7 +284,8 @@ def _bad_input(error: Any, document: yamlfile.Document, overridden: set[str]) ->
 def _wanted(key: str, error: Any) -> str:
     if error["type"] == "string_type" and key not in WANTED:
         return 'text: write it in quotes, for YAML reads it as something else ("1.10" would become 1.1)'
-    return WANTED.get(key) or str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return WANTED.get(key, message) if error["loc"] else message
 
 
 def _unknown(key: str, *, where: str) -> BadInput:
