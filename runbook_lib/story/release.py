@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
 from runbook_lib.inventory import read_inventory
 from runbook_lib.params import Release
-from runbook_lib.step import Applied, Plan
+from runbook_lib.step import Applied, Plan, Until
 from runbook_lib.story import follow, watch
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -186,7 +186,14 @@ def plan_finish(account: Account, system: System, started: Handle) -> Plan:
     """End the termination wait: the former tasks go."""
     found = deployment.read_deployment(account, system, started.id)
     step = deployment.plan_end_wait(found, why="the new version is good")
-    return Plan("End the wait", system.name, (step,))
+
+    def missing(account: Account, answer: Any) -> str | None:
+        del answer
+        now = deployment.read_deployment(account, system, started.id)
+        return None if now.over else f"it is {now.phase}"
+
+    waiting = replace(step, until=Until(f"{started.id} has ended", missing))
+    return Plan("End the wait", system.name, (waiting if step.needed else step,))
 
 
 def wait_for_end(account: Account, system: System, started: Handle) -> Handle:

@@ -22,7 +22,7 @@ from runbook_lib.views import charts
 
 LAG = timedelta(minutes=3)  # metrics of a closed minute show up one to three minutes later
 BEFORE = timedelta(minutes=5)
-RUNS = "RUNBOOK_RUNS"  # the folder that holds the evidence of former runs
+RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # the folder of this run; those of its walk lie beside it
 
 
 def weights(account: Account, system: System) -> Table:
@@ -219,10 +219,10 @@ def configured(found: Deployment, green: str) -> tuple[tuple[datetime, float], .
 
     AWS keeps no history of weights; without a journal of the release there is nothing to show.
     """
-    folder = os.environ.get(RUNS)
+    folder = os.environ.get(RUN_DIRECTORY)
     seen = [
         (datetime.fromisoformat(entry["fields"]["at"]), float(entry["fields"]["weights"].get(green, 0.0)))
-        for path in sorted(Path(folder).rglob("journal.jsonl") if folder else ())
+        for path in sorted(Path(folder).parent.rglob("journal.jsonl") if folder else ())
         for entry in _samples(path, found.id)
     ]
     return tuple(sorted(seen))

@@ -71,7 +71,7 @@ def test_the_command_line_keeps_text_where_text_is_wanted() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error names the file that was looked for."""
-    with pytest.raises(BadInput, match="nowhere.yaml: seen: no such parameter file"):
+    with pytest.raises(BadInput, match=r"nowhere\.yaml: seen: no such parameter file"):
         params.load(tmp_path / "nowhere.yaml")
 
 
