@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := uv==0.13.9
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-# `lean` keeps a grammar package out that JupyterLab brings and that compiles for seconds at every start.
-PYTEST := $(BIN)/python -m pytest -q -p runbook_lib.runs.lean -n 2 --dist loadfile
+# tests.lean keeps a grammar package out that JupyterLab brings and that compiles for seconds at every start.
+PYTEST := $(BIN)/python -m pytest -q -p tests.lean -n 2 --dist loadfile
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg --nbval-cell-timeout=120
 FORK := JUPYTER_DEFAULT_PROVISIONER_NAME=runbook-fork
 PARAMETERS := $(if $(filter-out 0,$(LIVE)),-p sandbox.traffic=live)

@@ -85,9 +85,8 @@ def _carry_out(given: list[str]) -> int:
     arguments, unknown = parser.parse_known_args(rest)
     if unknown:
         options = [option for action in parser._actions for option in action.option_strings]
-        raise _unknown(
-            unknown[0].partition("=")[0], options, where=parser.prog, wanted=f"{parser.format_usage()[7:-1]}"
-        )
+        usage = " ".join(parser.format_usage().split()[1:])
+        raise _unknown(unknown[0].partition("=")[0], options, where=parser.prog, wanted=usage)
     return int(arguments.carry_out(arguments))
 
 
