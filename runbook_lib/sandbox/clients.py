@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.handlers import generate_idempotent_uuid
 
 from runbook_lib.sandbox.moto_protocol import Answer, RawBody
 
@@ -79,7 +81,16 @@ def _client(service: str, *, region: str, key: tuple[str, str], user_agent: str 
         config=Config(user_agent_extra=user_agent, **ALONE),
         **more,
     )
+    client.meta.events.unregister("before-parameter-build", generate_idempotent_uuid)
+    client.meta.events.register_first("before-parameter-build", _give_token)
     # The wall clock has no business here: whether to try again is up to the caller of the client.
     name = client.meta.service_model.service_id.hyphenize()
     client.meta.events.unregister(f"needs-retry.{name}", unique_id=f"retry-config-{name}")
     return client
+
+
+def _give_token(params: dict[str, Any], model: Any, **_: Any) -> None:
+    """boto3 would draw a token against doing a thing twice; here one is only given where it must be, from the rest."""
+    for name in model.idempotent_members:
+        if name in model.input_shape.required_members and name not in params:
+            params[name] = hashlib.sha256(f"{model.name}/{params!r}".encode()).hexdigest()[:32]

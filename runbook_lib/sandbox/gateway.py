@@ -184,7 +184,7 @@ class Gateway:
 
     def _refuse(self, scope: Scope, error: AwsError) -> Answer:
         self._record(scope, error.code)
-        return moto_protocol.plain_error(error)
+        return moto_protocol.plain_error(error, scope.service)
 
     def _record(self, scope: Scope, error: str) -> None:
         if scope.caller != INTERNAL:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from xml.sax.saxutils import escape
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.utils import parse_timestamp
@@ -48,6 +49,13 @@ COMMON_CODES = frozenset(
 CBOR = "rpc-v2-cbor"
 ERROR_CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"#]*#)?)([A-Za-z.]+)')
 
+# Sources: Smithy specification, aws.protocols: awsQuery, ec2Query and restXml, "Operation error serialization".
+_INNER = "<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+XML_ERRORS = {
+    "query": f"<ErrorResponse>{_INNER}<RequestId>none</RequestId></ErrorResponse>",
+    "ec2": f"<Response><Errors>{_INNER}</Errors><RequestID>none</RequestID></Response>",
+    "rest-xml": f"<ErrorResponse>{_INNER}<RequestId>none</RequestId></ErrorResponse>",
+}
 RawBody = MockRawResponse  # the body of a response as boto3 wants it
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -92,8 +100,12 @@ def operation_of(service: str, request: Request) -> str:
         return str(request.values.get("Action", "unknown"))
 
 
-def plain_error(error: AwsError) -> Answer:
-    """An error that no model of an operation describes, readable by clients of the JSON and of the XML protocols."""
+def plain_error(error: AwsError, service: str = "") -> Answer:
+    """An error that no model of an operation describes, in the protocol of the service."""
+    form = XML_ERRORS.get(_protocol(service, None) if service else "")
+    if form is not None:
+        text = form.format(code=escape(error.code), message=escape(error.message))
+        return error.status, {"Content-Type": "text/xml"}, text.encode()
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode()
 

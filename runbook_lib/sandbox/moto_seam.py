@@ -1,6 +1,6 @@
 """The seam to moto: its state, time, randomness and account come from the world that is asked.
 
-With moto_time.py and moto_protocol.py the only place that touches moto's internals. moto is pinned, and
+With moto_names.py and moto_protocol.py the only place that touches moto's internals. moto is pinned, and
 tests/sandbox/test_moto_seam.py says what is relied on.
 """
 
@@ -24,7 +24,7 @@ from moto.core.model_instances import model_data
 from moto.core.request import Request
 from moto.moto_api._internal import mock_random
 
-from runbook_lib.sandbox import moto_time
+from runbook_lib.sandbox import moto_names
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.world import World
 
@@ -68,7 +68,7 @@ def claim(world: World) -> None:
     """What moto keeps now belongs to this world, and the time is the world's."""
     global _current
     _current = world
-    moto_time.give(lambda: world.now)
+    moto_names.give(lambda: world.now)
 
 
 def forget(world: World) -> None:
@@ -86,30 +86,35 @@ def leave(world: World) -> None:
             tracked: Any = model
             tracked.instances_tracked.clear()  # moto keeps every object it ever made in these
     _current = None
-    moto_time.take_back()
+    moto_names.take_back()
 
 
 def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str, str], bytes]:
     """What moto answers to a request whose URL is AWS's; purpose (service.Operation) seeds what it draws."""
     enter(world)
     request.environ["HTTP_X_MOTO_ACCOUNT_ID"] = world.settings.account
-    serve = _route(request)
-    if serve is None:
-        raise AwsError("NotImplemented", f"{purpose}: neither the sandbox nor moto serves this", 501)
     mock_random.seed(f"{world.settings.seed}/{purpose}/{world.ids.number('moto:' + purpose)}")
     try:
-        status, headers, body = serve(request, request.raw_url, request.headers)
+        status, headers, body = _route(request)(request, request.raw_url, request.headers)
     except NotImplementedError as error:
-        raise AwsError("NotImplemented", f"{purpose}: {error}", 501) from error
+        raise AwsError("NotImplemented", f"{purpose} is not served by the sandbox: moto: {error}", 501) from error
+    except ModuleNotFoundError as error:
+        # An optional part of moto (moto[cloudformation] ...) that is not installed.
+        raise AwsError(
+            "NotImplemented", f"{purpose} is not served by the sandbox: moto lacks {error.name}", 501
+        ) from error
     except HTTPException as error:
         status, headers, body = error.code, dict(error.get_headers()), error.get_body()
     return int(status), dict(headers), body.encode() if isinstance(body, str) else body
 
 
-def _route(request: Request) -> Callable[..., Any] | None:
+def _route(request: Request) -> Callable[..., Any]:
     url = urlsplit(request.raw_url)
     plain = f"{url.scheme}://{url.netloc}{url.path}"
-    return next((serve for pattern, serve in _routes(url.scheme, url.netloc) if pattern.match(plain)), None)
+    for pattern, serve in _routes(url.scheme, url.netloc):
+        if pattern.match(plain):
+            return serve
+    raise NotImplementedError("it has no such service")
 
 
 @cache
