@@ -17,14 +17,17 @@ from runbook_lib.sandbox.services.ecs import (
     tasks,
 )
 from runbook_lib.sandbox.services.ecs.definitions import register_task_definition, task_definition
+from runbook_lib.sandbox.services.ecs.lookup import find_definition
 from runbook_lib.sandbox.services.ecs.probing import answers, tasks_behind
 from runbook_lib.sandbox.services.ecs.scheduler import target_changed
 from runbook_lib.sandbox.services.ecs.service_update import rolling_state, set_desired_count, update_service_image
 from runbook_lib.sandbox.services.ecs.store import EcsStore, Service, Task, TaskSet
 from runbook_lib.sandbox.services.ecs.task_sets import (
-    TaskSetState,
+    computed_desired,
     create_task_set,
     delete_task_set,
+    pending_count,
+    running_count,
     service,
     set_primary,
     task_sets,
@@ -57,13 +60,16 @@ __all__ = [
     "Service",
     "Task",
     "TaskSet",
-    "TaskSetState",
     "answers",
+    "computed_desired",
     "create_task_set",
     "delete_task_set",
+    "find_definition",
     "interfaces",
+    "pending_count",
     "register_task_definition",
     "rolling_state",
+    "running_count",
     "service",
     "set_desired_count",
     "set_primary",

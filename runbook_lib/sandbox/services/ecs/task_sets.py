@@ -7,7 +7,6 @@ to CodeDeploy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
@@ -27,54 +26,29 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 
-@dataclass(frozen=True)
-class TaskSetState:
-    """A task set as it stands now; `target_group` is an ARN."""
-
-    id: str
-    status: str  # PRIMARY, ACTIVE, DRAINING
-    task_definition: str  # ARN
-    target_group: str | None
-    container: str | None
-    port: int | None
-    desired: int
-    pending: int
-    running: int
-    steady: bool
-    external_id: str | None
-    platform_version: str
-    created: float
-
-
 def service(world: World, cluster: str, name: str) -> Service:
     """An active service; raises AwsError as ECS does when there is none."""
     return lookup.service(world, cluster, name)
 
 
-def task_sets(world: World, cluster: str, name: str) -> tuple[TaskSetState, ...]:
+def task_sets(world: World, cluster: str, name: str) -> tuple[TaskSet, ...]:
     """The task sets of a service, the primary one first."""
-    found = service(world, cluster, name)
-    return tuple(_state(world, found, one) for one in sets_of(world, found.arn))
+    return sets_of(world, service(world, cluster, name).arn)
 
 
-def _state(world: World, found: Service, one: TaskSet) -> TaskSetState:
-    tasks = tasks_of(world, task_set=one.id)
-    binding = one.bindings[0] if one.bindings else None
-    return TaskSetState(
-        id=one.id,
-        status=one.status,
-        task_definition=one.task_definition,
-        target_group=binding.target_group if binding else None,
-        container=binding.container if binding else None,
-        port=binding.port if binding else None,
-        desired=scheduler.wanted(found, one),
-        pending=sum(task.counts_as_pending for task in tasks),
-        running=sum(task.counts_as_running for task in tasks),
-        steady=one.steady,
-        external_id=one.external_id,
-        platform_version=one.platform_version,
-        created=one.created,
-    )
+def computed_desired(world: World, task_set: TaskSet) -> int:
+    """How many tasks of a set are wanted now."""
+    return scheduler.wanted(store(world).services[task_set.service], task_set)
+
+
+def pending_count(world: World, task_set: TaskSet) -> int:
+    """How many tasks of a set are on their way up."""
+    return sum(task.counts_as_pending for task in tasks_of(world, task_set=task_set.id))
+
+
+def running_count(world: World, task_set: TaskSet) -> int:
+    """How many tasks of a set run; those that drain still do."""
+    return sum(task.counts_as_running for task in tasks_of(world, task_set=task_set.id))
 
 
 def create_task_set(
