@@ -35,9 +35,9 @@ def session() -> Any:
     import boto3
     from botocore.session import Session
 
-    own = Session()
-    for name, value in {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}.items():
-        own.set_config_variable(name, value)
+    own = Session(session_vars={"profile": (None, None, None, None)})
+    own.set_config_variable("config_file", os.devnull)
+    own.set_config_variable("credentials_file", os.devnull)
     return boto3.Session(
         botocore_session=own, aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name="us-east-1"
     )

@@ -97,15 +97,17 @@ def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str,
     try:
         status, headers, body = _route(request)(request, request.raw_url, request.headers)
     except NotImplementedError as error:
-        raise AwsError("NotImplemented", f"{purpose} is not served by the sandbox: moto: {error}", 501) from error
+        raise _not_served(purpose, f"moto: {error}") from error
     except ModuleNotFoundError as error:
         # An optional part of moto (moto[cloudformation] ...) that is not installed.
-        raise AwsError(
-            "NotImplemented", f"{purpose} is not served by the sandbox: moto lacks {error.name}", 501
-        ) from error
+        raise _not_served(purpose, f"moto lacks {error.name}") from error
     except HTTPException as error:
         status, headers, body = error.code, dict(error.get_headers()), error.get_body()
     return int(status), dict(headers), body.encode() if isinstance(body, str) else body
+
+
+def _not_served(purpose: str, why: str) -> AwsError:
+    return AwsError("NotImplemented", f"{purpose} is not served by the sandbox ({why})", 501)
 
 
 def _route(request: Request) -> Callable[..., Any]:
