@@ -100,7 +100,10 @@ def test_a_dead_kernel_is_no_success(workplace: Path, fixtures: Path) -> None:
     made = run(fixtures, "kills_its_kernel")
     assert (made.exit_code, made.verdict.failure and made.verdict.failure.kind) == (1, "KernelDied")
     cells = json.loads((made.folder / "kills_its_kernel.ipynb").read_text(encoding="utf-8"))["cells"]
-    assert [c["metadata"]["papermill"]["status"] for c in cells if c["cell_type"] == "code"][-2:] == ["failed", "pending"]
+    assert [c["metadata"]["papermill"]["status"] for c in cells if c["cell_type"] == "code"][-2:] == [
+        "failed",
+        "pending",
+    ]
 
 
 @pytest.mark.parametrize("name", ["never_ends", "ignores_interrupts"])

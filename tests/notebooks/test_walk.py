@@ -112,7 +112,9 @@ def test_a_world_that_stays_silent_is_given_up(
 ) -> None:
     """After its time; nobody waits for ever."""
     monkeypatch.setattr(world, "START", 0.2)
-    silent = world.served_world([], log=workplace / "log", command=[sys.executable, "-c", "import signal; signal.pause()"])
+    silent = world.served_world(
+        [], log=workplace / "log", command=[sys.executable, "-c", "import signal; signal.pause()"]
+    )
     with pytest.raises(RunbookError, match="did not come up within"), silent:
         pass
 

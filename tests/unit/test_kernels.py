@@ -112,7 +112,7 @@ def test_a_kernel_can_be_interrupted_and_restarted() -> None:
 @linux
 def test_the_death_of_a_kernel_is_seen() -> None:
     """With the signal that killed it."""
-    with kernel() as (manager, client):
+    with kernel() as (manager, _):
         process = manager.provisioner.process
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL

@@ -31,7 +31,7 @@ def test_a_notebook_is_found_by_name_number_or_file(workplace: Path, fixtures: P
 
 def test_an_unknown_notebook_is_refused_with_a_suggestion(fixtures: Path) -> None:
     """The nearest name is offered."""
-    with pytest.raises(BadInput, match="did you mean all_good?"):
+    with pytest.raises(BadInput, match="did you mean all_good"):
         notebook.find("al_good", within=fixtures)
 
 
