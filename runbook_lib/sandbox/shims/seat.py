@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 FOLDER = ".sandbox"
 FILE = "seat.json"
+DOOR = "door"
+# What the child is started with, in the order of the door file; none of it is left in the child's own environment.
+DOOR_VARIABLES = (
+    "RUNBOOK_SANDBOX_URL",
+    "RUNBOOK_SANDBOX_CHILD",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
 
 
 @dataclass(frozen=True)
@@ -17,19 +26,27 @@ class Seat:
     """What the commands of one child need to know; `root` is shown as `/` in everything that leaves the child."""
 
     root: str
-    endpoint: str
     account: str
     region: str
-    credentials: Mapping[str, str]  # the three AWS_* variables
     privileged: bool = False
     platform: str = "linux/amd64"
     refuse_docker_hub: bool = False
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the commands keep what they must remember between two calls."""
+        return Path(self.root, FOLDER)
+
+    @property
+    def door(self) -> dict[str, str]:
+        """Where the world is and who the child is in it, as its process was told when it started."""
+        return dict(zip(DOOR_VARIABLES, (self.folder / DOOR).read_text().splitlines(), strict=True))
 
     def save(self) -> None:
         """Write it where the commands find it."""
-        folder = Path(self.root, FOLDER)
-        folder.mkdir(exist_ok=True)
-        (folder / FILE).write_text(json.dumps(asdict(self)))
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / FILE).write_text(json.dumps(vars(self)))
 
     def clean(self, content: bytes) -> bytes:
         """The content without the host's own path in it."""
@@ -39,14 +56,11 @@ class Seat:
         """A path as the child should see it."""
         return str(path).replace(self.root, "") or "/"
 
-    def folder(self) -> Path:
-        """Where the commands keep what they must remember between two calls."""
-        return Path(self.root, FOLDER)
-
 
 def load(root: str) -> Seat:
     """The seat of the child that lives in this folder."""
-    return Seat(**json.loads(Path(root, FOLDER, FILE).read_text()))
+    stored = json.loads(Path(root, FOLDER, FILE).read_text())
+    return Seat(**{**stored, "allowed": tuple(stored["allowed"])})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from runbook_lib.sandbox.shims.docker.flags import USAGE, Flags, Parsed, names
 from runbook_lib.sandbox.shims.docker.image import Image
 from runbook_lib.sandbox.shims.docker.reference import parse, parse_argument
 from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 FLAGS = Flags(
     names(
@@ -27,7 +28,7 @@ FLAGS = Flags(
 USE = "build [OPTIONS] PATH | URL | -\n\nBuild an image from a Dockerfile"
 
 
-def build(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def build(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker build [-t NAME]... [-f FILE] [--build-arg K=V]... [--platform P] [--target S] PATH`."""
     given = flags.parse("build", argv, FLAGS)
     tags = [
@@ -35,8 +36,8 @@ def build(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
         for name in given.all("tag")
     ]
     flags.exactly("build", given.arguments, 1, USE)
-    daemon = open_daemon(seat)
-    image = _built(seat, terminal, given, now)
+    daemon = open_daemon(wire.seat)
+    image = _built(wire, terminal, given)
     daemon.add(image, [str(name) for name in tags])
     terminal.say(image.id if given.on("quiet") else f"Successfully built {short(image)}")
     for name in () if given.on("quiet") else tags:
@@ -44,7 +45,7 @@ def build(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     if given.last("iidfile"):
         (terminal.directory / given.last("iidfile")).write_text(image.id)
     for name in tags if given.on("push") else ():
-        transfer.push(seat, terminal, name, now)
+        transfer.push(wire, terminal, name)
     return 0
 
 
@@ -57,13 +58,13 @@ def human(size: float) -> str:
     return f"{size:.4g}GB"
 
 
-def _built(seat: Seat, terminal: Terminal, given: Parsed, now: float) -> Image:
-    folder, file = _paths(seat, terminal, given)
-    files = context.load(folder, file, seat.clean)
+def _built(wire: Wire, terminal: Terminal, given: Parsed) -> Image:
+    folder, file = _paths(wire.seat, terminal, given)
+    files = context.load(folder, file, wire.seat.clean)
     say = _silent if given.on("quiet") else terminal.say
     say(f"Sending build context to Docker daemon  {human(files.size)}")
-    builder = Builder(_order(seat, terminal, given), files, _base_of(seat, terminal, now), say)
-    return builder.run(dockerfile.parse(seat.clean(file.read_bytes()).decode(errors="replace")))
+    builder = Builder(_order(wire.seat, terminal, given), files, _base_of(wire, terminal), say)
+    return builder.run(dockerfile.parse(wire.seat.clean(file.read_bytes()).decode(errors="replace")))
 
 
 def _silent(line: str) -> None:
@@ -99,10 +100,10 @@ def _order(seat: Seat, terminal: Terminal, given: Parsed) -> Order:
     return Order(arguments, platform, given.last("target"), labels)
 
 
-def _base_of(seat: Seat, terminal: Terminal, now: float) -> Callable[[str, str], Image]:
+def _base_of(wire: Wire, terminal: Terminal) -> Callable[[str, str], Image]:
     def base(name: str, platform: str) -> Image:
         reference = parse(name).tagged
-        local = open_daemon(seat).find(str(reference))
-        return local or transfer.fetch(seat, terminal, reference, platform, now)
+        local = open_daemon(wire.seat).find(str(reference))
+        return local or transfer.fetch(wire, terminal, reference, platform)
 
     return base

@@ -10,7 +10,8 @@ from runbook_lib.sandbox.shims.docker.daemon import open_daemon
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.flags import Flags, names
 from runbook_lib.sandbox.shims.docker.reference import parse, parse_argument
-from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.seat import Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 VERSION = "Docker version 25.0.8, build 0bab007"
 PUSH = Flags(
@@ -19,68 +20,68 @@ PUSH = Flags(
 REMOVE = Flags(frozenset(), frozenset({"force", "no-prune"}), {"f": "force"})
 NOTHING = Flags()
 
-Command = Callable[[Seat, Terminal, list[str], float], int]
+Command = Callable[[Wire, Terminal, list[str]], int]
 
 
-def main(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def main(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """Run one `docker` command line; the exit code is docker's."""
     try:
-        return _dispatch(seat, terminal, argv, now)
+        return _dispatch(wire, terminal, argv)
     except DockerError as error:
         terminal.warn(error.message)
         return error.code
 
 
-def _dispatch(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def _dispatch(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     if not argv:
         terminal.say("\nUsage:  docker [OPTIONS] COMMAND")
         return 0
     for length in (2, 1):
         command = COMMANDS.get(" ".join(argv[:length]))
         if command and len(argv) >= length:
-            return command(seat, terminal, argv[length:], now)
+            return command(wire, terminal, argv[length:])
     if argv[0] in SKIPPED:
         terminal.warn(f"skipped in the sandbox: docker {' '.join(argv)}")
         return 0
     raise DockerError(f"docker: '{argv[0]}' is not a docker command.\nSee 'docker --help'")
 
 
-def tag(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def tag(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker tag SOURCE TARGET`."""
     given = flags.parse("tag", argv, NOTHING)
     flags.exactly("tag", given.arguments, 2, "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]")
     invalid = 'Error parsing reference: "{}" is not a valid repository/tag'
     source, target = (parse_argument(name, invalid.format(name)) for name in given.arguments)
-    daemon = open_daemon(seat)
+    daemon = open_daemon(wire.seat)
     daemon.add(daemon.must_find(str(source)), [str(target.tagged)])
     return 0
 
 
-def push(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def push(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker push NAME[:TAG]`, or with -a every tag of the name."""
     given = flags.parse("push", argv, PUSH)
     flags.exactly("push", given.arguments, 1, "push [OPTIONS] NAME[:TAG]")
     reference = parse(given.arguments[0])
     if given.on("all-tags"):
         prefix = f"{reference.name}:"
-        for name in [name for name in open_daemon(seat).tags if name.startswith(prefix)]:
-            transfer.push(seat, terminal, parse(name), now)
+        for name in [name for name in open_daemon(wire.seat).tags if name.startswith(prefix)]:
+            transfer.push(wire, terminal, parse(name))
         return 0
     if reference.tag is None:
         terminal.say("Using default tag: latest")
-    transfer.push(seat, terminal, reference.tagged, now)
+    transfer.push(wire, terminal, reference.tagged)
     return 0
 
 
-def pull(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def pull(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker pull NAME[:TAG]`: from ECR really, from elsewhere as a name only."""
     given = flags.parse("pull", argv, PUSH)
     flags.exactly("pull", given.arguments, 1, "pull [OPTIONS] NAME[:TAG|@DIGEST]")
-    reference, daemon = parse(given.arguments[0]), open_daemon(seat)
+    reference, daemon = parse(given.arguments[0]), open_daemon(wire.seat)
     if not (reference.tag or reference.digest):
         terminal.say("Using default tag: latest")
     reference = reference.tagged
-    image = transfer.fetch(seat, terminal, reference, given.last("platform") or seat.platform, now)
+    image = transfer.fetch(wire, terminal, reference, given.last("platform") or wire.seat.platform)
     daemon.add(image, [str(reference)] if reference.tag else [])
     daemon.pushed(image, reference)
     for line in (
@@ -92,38 +93,38 @@ def pull(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     return 0
 
 
-def remove(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def remove(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker rmi NAME...`."""
-    given, daemon = flags.parse("rmi", argv, REMOVE), open_daemon(seat)
+    given, daemon = flags.parse("rmi", argv, REMOVE), open_daemon(wire.seat)
     flags.at_least_one("rmi", given.arguments, "rmi [OPTIONS] IMAGE [IMAGE...]")
     for line in [line for name in given.arguments for line in daemon.forget(name)]:
         terminal.say(line)
     return 0
 
 
-def prune(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def prune(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker ... prune`: a build host has nothing to give back."""
-    open_daemon(seat)
+    open_daemon(wire.seat)
     terminal.say("Total reclaimed space: 0B")
     return 0
 
 
-def version(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def version(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker --version`."""
     terminal.say(VERSION)
     return 0
 
 
-def information(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def information(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker info` and `docker ps`: answered only by a daemon that runs."""
-    daemon = open_daemon(seat)
+    daemon = open_daemon(wire.seat)
     terminal.say(f"Client: {VERSION}\nServer:\n Containers: 0\n Images: {len(daemon.images)}")
     return 0
 
 
-def containers(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def containers(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker ps`: no container runs."""
-    open_daemon(seat)
+    open_daemon(wire.seat)
     if not {"-q", "-aq", "-qa", "--quiet"} & set(argv):
         terminal.say("CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES")
     return 0

@@ -84,7 +84,7 @@ def open_daemon(seat: Seat) -> Daemon:
     """The host's docker daemon; without privileged mode there is none."""
     if not seat.privileged:
         raise DockerError(NOT_RUNNING)
-    path = seat.folder() / FILE
+    path = seat.folder / FILE
     if not path.exists():
         return Daemon(path)
     stored = json.loads(path.read_text())

@@ -11,7 +11,8 @@ from runbook_lib.sandbox.shims.docker import flags, password
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.flags import Flags
 from runbook_lib.sandbox.shims.docker.registry import NO_CREDENTIALS, ecr_host
-from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.seat import Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 FLAGS = Flags(frozenset({"username", "password"}), frozenset({"password-stdin"}), {"u": "username", "p": "password"})
 UNENCRYPTED = (
@@ -47,7 +48,7 @@ def logins(terminal: Terminal) -> Logins:
     return Logins(Path(home, "config.json"))
 
 
-def login(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def login(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker login -u AWS --password-stdin HOST`: HOST may be followed by a repository, as builds often write it."""
     given = flags.parse("login", argv, FLAGS)
     if len(given.arguments) > 1:
@@ -59,7 +60,7 @@ def login(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     if ecr_host(host) is None:
         terminal.warn(f"skipped in the sandbox: docker login {host}")
         return 0
-    _check(seat, host, given.last("username"), secret, now)
+    _check(host, given.last("username"), secret, wire.now())
     known = logins(terminal)
     known.write({**known.read(), host: secret})
     terminal.stderr.write(UNENCRYPTED + "\n")
@@ -67,7 +68,7 @@ def login(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     return 0
 
 
-def logout(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def logout(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker logout HOST`."""
     host = (argv or ["docker.io"])[0].split("/")[0]
     known = logins(terminal)
@@ -76,13 +77,13 @@ def logout(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     return 0
 
 
-def must_be_logged_in(terminal: Terminal, host: str, now: float) -> None:
+def must_be_logged_in(wire: Wire, terminal: Terminal, host: str) -> None:
     """Refuse, with ECR's and docker's words, without a password that still opens the registry."""
     secret = logins(terminal).read().get(host)
     if secret is None:
         raise DockerError(NO_CREDENTIALS)
     found = password.read(secret)
-    if found is None or found.expires <= now:
+    if found is None or found.expires <= wire.now():
         raise DockerError("denied: Your authorization token has expired. Reauthenticate and try again.")
 
 
@@ -99,7 +100,7 @@ def _secret(terminal: Terminal, given: flags.Parsed) -> str:
     return secret
 
 
-def _check(seat: Seat, host: str, user: str, secret: str, now: float) -> None:
+def _check(host: str, user: str, secret: str, now: float) -> None:
     found = password.read(secret)
     if user != "AWS" or found is None or found.opens != host.removesuffix(".cn") or found.expires <= now:
         raise DockerError(

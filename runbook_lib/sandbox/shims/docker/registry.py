@@ -12,7 +12,8 @@ from runbook_lib.sandbox.shims.api import ApiRefused, Ecr
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.image import Image, digest, read_config
 from runbook_lib.sandbox.shims.docker.reference import Reference
-from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.seat import Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 ECR_HOST = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 NO_CREDENTIALS = "no basic auth credentials"
@@ -72,17 +73,17 @@ def ecr_host(name: str) -> re.Match[str] | None:
     return ECR_HOST.fullmatch(name)
 
 
-def registry_of(seat: Seat, reference: Reference) -> Registry:
+def registry_of(wire: Wire, reference: Reference) -> Registry:
     """The repository that a name in ECR stands for."""
     host = ecr_host(reference.registry)
     if host is None:
         raise DockerError(f"{reference.registry} is not a registry of ECR")
-    return Registry(Ecr(seat, host.group(2)), host.group(1), reference.repository)
+    return Registry(Ecr(wire, host.group(2)), host.group(1), reference.repository)
 
 
-def push(seat: Seat, terminal: Terminal, image: Image, reference: Reference) -> None:
+def push(wire: Wire, terminal: Terminal, image: Image, reference: Reference) -> None:
     """Upload what is missing, then the manifest; printed as docker prints it."""
-    registry = registry_of(seat, reference)
+    registry = registry_of(wire, reference)
     missing = {digest(blob) for blob in registry.missing(image)}
     shown = [digest(layer) for layer in reversed(image.layers)]
     for name in shown:

@@ -12,7 +12,8 @@ from runbook_lib.sandbox.shims.docker.daemon import Daemon, open_daemon, short
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.flags import Flags
 from runbook_lib.sandbox.shims.docker.image import NEVER, Image
-from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.seat import Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 LIST = Flags(
     frozenset({"filter", "format"}),
@@ -23,10 +24,10 @@ INSPECT = Flags(frozenset({"format", "type"}), frozenset({"size"}), {"f": "forma
 FIELD = re.compile(r"\{\{\s*(json\s+|index\s+)?(\.[\w.]*)\s*(\d+|\"[^\"]*\")?\s*\}\}")
 
 
-def images(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def images(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker images [-q] [NAME]`: one line a name, the newest first."""
     given = flags.parse("images", argv, LIST)
-    daemon = open_daemon(seat)
+    daemon = open_daemon(wire.seat)
     rows = [row for row in _rows(daemon) if not given.arguments or given.arguments[0] in (row[0], f"{row[0]}:{row[1]}")]
     if given.on("quiet"):
         for identity in dict.fromkeys(row[2] for row in rows):
@@ -37,11 +38,11 @@ def images(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
     return 0
 
 
-def inspect(seat: Seat, terminal: Terminal, argv: list[str], now: float) -> int:
+def inspect(wire: Wire, terminal: Terminal, argv: list[str]) -> int:
     """`docker inspect [--format TEMPLATE] NAME...` of images."""
     given = flags.parse("inspect", argv, INSPECT)
     flags.at_least_one("inspect", given.arguments, "inspect [OPTIONS] NAME|ID [NAME|ID...]")
-    daemon, found = open_daemon(seat), []
+    daemon, found = open_daemon(wire.seat), []
     for name in given.arguments:
         image = daemon.find(name)
         if image is None:

@@ -7,16 +7,17 @@ from runbook_lib.sandbox.shims.docker.daemon import open_daemon
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.image import Config, Image, layer
 from runbook_lib.sandbox.shims.docker.reference import DOCKER_HUB, Reference
-from runbook_lib.sandbox.shims.seat import Seat, Terminal
+from runbook_lib.sandbox.shims.seat import Terminal
+from runbook_lib.sandbox.shims.wire import Wire
 
 RATE_LIMIT = (
     "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
 )
 
 
-def push(seat: Seat, terminal: Terminal, reference: Reference, now: float) -> None:
+def push(wire: Wire, terminal: Terminal, reference: Reference) -> None:
     """Push a local image under its name; only ECR is there to push to."""
-    daemon = open_daemon(seat)
+    daemon = open_daemon(wire.seat)
     terminal.say(f"The push refers to repository [{_full(reference)}]")
     image = daemon.find(str(reference))
     if image is None:
@@ -24,17 +25,17 @@ def push(seat: Seat, terminal: Terminal, reference: Reference, now: float) -> No
     if registry.ecr_host(reference.registry) is None:
         terminal.warn(f"skipped in the sandbox: docker push {reference} (only ECR is there to push to)")
         return
-    login.must_be_logged_in(terminal, reference.registry, now)
-    registry.push(seat, terminal, image, reference)
+    login.must_be_logged_in(wire, terminal, reference.registry)
+    registry.push(wire, terminal, image, reference)
     daemon.pushed(image, reference)
 
 
-def fetch(seat: Seat, terminal: Terminal, reference: Reference, platform: str, now: float) -> Image:
+def fetch(wire: Wire, terminal: Terminal, reference: Reference, platform: str) -> Image:
     """An image that is not on the host: from ECR really; a public one is known by name and platform only."""
     if registry.ecr_host(reference.registry):
-        login.must_be_logged_in(terminal, reference.registry, now)
-        return registry.registry_of(seat, reference).get(reference)
-    if reference.registry == DOCKER_HUB and seat.refuse_docker_hub:
+        login.must_be_logged_in(wire, terminal, reference.registry)
+        return registry.registry_of(wire, reference).get(reference)
+    if reference.registry == DOCKER_HUB and wire.seat.refuse_docker_hub:
         raise DockerError(RATE_LIMIT)
     return Image(Config(platform=platform), (layer([f"base image {_full(reference)}:{reference.tag} {platform}"]),))
 
