@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # read by moto.
 
 from moto import backend_index
 from moto.backends import get_backend
-from moto.core.base_backend import BackendDict
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.exceptions import HTTPException  # type: ignore[attr-defined]
 from moto.core.model_instances import model_data
 from moto.core.request import Request
@@ -30,14 +31,24 @@ from runbook_lib.sandbox.world import World
 
 ACCOUNT_HEADER = "x-moto-account-id"
 
-Backends = dict[BackendDict, dict[str, Any]]
+# What BackendDicts of some services hold besides their accounts.
+BESIDES = ("bucket_accounts", "master_accounts")
 # The BackendDicts that hold anything; mypy sees generic class variables as ambiguous.
 USED: list[Any] = BackendDict._instances  # type: ignore[misc]
 
 Route = tuple[re.Pattern[str], Callable[..., Any]]
 
+
+@dataclass(frozen=True)
+class Kept:
+    """The content of a BackendDict."""
+
+    accounts: dict[str, Any]
+    besides: dict[str, dict[Any, Any]]
+
+
 _current: World | None = None
-_away: WeakKeyDictionary[World, Backends] = WeakKeyDictionary()
+_away: WeakKeyDictionary[World, list[tuple[Any, Kept]]] = WeakKeyDictionary()
 
 
 def enter(world: World) -> None:
@@ -45,9 +56,8 @@ def enter(world: World) -> None:
     if _current is world:
         return
     put_aside()
-    for backends, accounts in _away.pop(world, {}).items():
-        backends.update(accounts)
-        USED.append(backends)
+    for backends, kept in _away.pop(world, []):
+        put_back(backends, kept)
     claim(world)
 
 
@@ -57,11 +67,32 @@ def put_aside() -> None:
     if _current is None:
         BackendDict.reset()
         return
-    _away[_current] = {backends: dict(backends) for backends in USED}
+    _away[_current] = [(backends, Kept(dict(backends), besides(backends))) for backends in USED]
     for backends in USED:
         backends.clear()
+        _set_besides(backends, {})
     USED.clear()
+    _forget_instances()
     _current = None
+
+
+def besides(backends: Any) -> dict[str, dict[Any, Any]]:
+    """What a BackendDict holds besides its accounts: whose a bucket's name is, for instance."""
+    return {name: dict(getattr(backends, name)) for name in BESIDES if hasattr(backends, name)}
+
+
+def _set_besides(backends: Any, values: dict[str, dict[Any, Any]]) -> None:
+    for name in BESIDES:
+        if hasattr(backends, name):
+            setattr(backends, name, values.get(name, {}))
+
+
+def put_back(backends: Any, kept: Kept) -> None:
+    """Give a BackendDict of moto its content again."""
+    backends.update(kept.accounts)
+    _set_besides(backends, kept.besides)
+    if backends not in USED:
+        USED.append(backends)
 
 
 def claim(world: World) -> None:
@@ -80,20 +111,27 @@ def leave(world: World) -> None:
     """Forget all that moto keeps for a world, and give moto the wall's time."""
     global _current
     enter(world)
+    for backends in USED:
+        _set_besides(backends, {})
     BackendDict.reset()
+    _forget_instances()
+    _current = None
+    moto_names.take_back()
+
+
+def _forget_instances() -> None:
+    """moto keeps every object that it ever made, for a page that nobody looks at."""
     for models in model_data.values():
         for model in models.values():
             tracked: Any = model
-            tracked.instances_tracked.clear()  # moto keeps every object it ever made in these
-    _current = None
-    moto_names.take_back()
+            tracked.instances_tracked.clear()
 
 
 def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str, str], bytes]:
     """What moto answers to a request whose URL is AWS's; purpose (service.Operation) seeds what it draws."""
     enter(world)
     request.environ["HTTP_X_MOTO_ACCOUNT_ID"] = world.settings.account
-    mock_random.seed(f"{world.settings.seed}/{purpose}/{world.ids.number('moto:' + purpose)}")
+    _seed(f"{purpose}/{world.ids.number('moto:' + purpose)}")
     try:
         status, headers, body = _route(request)(request, request.raw_url, request.headers)
     except NotImplementedError as error:
@@ -131,3 +169,27 @@ def _routes_of(name: str) -> list[Route]:
     # The table of URLs belongs to the class; asking an instance would make a backend with all its defaults.
     kind = get_backend(name).backend  # type: ignore[call-overload]
     return [(re.compile(url), serve) for url, serve in kind.__new__(kind).urls.items()]
+
+
+# ---- chance
+
+_find_or_make = AccountSpecificBackend.__getitem__
+
+
+def _find_or_make_seeded(self: Any, region: str) -> Any:
+    """A backend draws its defaults (a default VPC ...) by itself: whoever comes first does not change them."""
+    if _current is None or region in self.keys():
+        return _find_or_make(self, region)
+    before = mock_random.getstate()
+    _seed(f"backend/{self.service_name}/{region}")
+    try:
+        return _find_or_make(self, region)
+    finally:
+        mock_random.setstate(before)
+
+
+def _seed(purpose: str) -> None:
+    mock_random.seed(f"{_current.settings.seed if _current else 0}/{purpose}")
+
+
+AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method-assign]

@@ -34,7 +34,11 @@ def dump(world: World) -> bytes:
     """A world with all that moto keeps for it."""
     moto_seam.enter(world)
     names = {id(backend): name for name, backend in _backends()}
-    content = {"world": world, "backends": [(name, backend.__dict__) for name, backend in _backends()]}
+    content = {
+        "world": world,
+        "tables": [(_home(table), moto_seam.besides(table)) for table in moto_seam.USED],
+        "backends": [(name, backend.__dict__) for name, backend in _backends()],
+    }
     buffer = io.BytesIO()
     _Pickler(buffer, names).dump(content)
     return buffer.getvalue()
@@ -45,6 +49,8 @@ def load(data: bytes) -> World:
     moto_seam.put_aside()
     content = _Unpickler(io.BytesIO(data)).load()
     world: World = content["world"]
+    for (module, variable), besides in content["tables"]:
+        moto_seam.put_back(getattr(importlib.import_module(module), variable), moto_seam.Kept({}, besides))
     for name, attributes in content["backends"]:
         backend = _find(name)
         backend.__dict__.clear()

@@ -79,7 +79,7 @@ def test_a_code_that_aws_does_not_have_is_a_mistake_of_the_service(fresh: Sandbo
         raise AwsError("NoSuchThing", "x")
 
     serve("codedeploy", GetDeployment=refuse)
-    with pytest.raises(UnknownErrorCode, match="NoSuchThing; it has .*DeploymentDoesNotExistException"):
+    with pytest.raises(UnknownErrorCode, match=r"NoSuchThing; it has .*DeploymentDoesNotExistException"):
         fresh.client("codedeploy").get_deployment(deploymentId="d-1")
 
 
