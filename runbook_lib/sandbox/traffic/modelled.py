@@ -37,7 +37,7 @@ Tally = dict[Outcome, Any]  # outcome -> counts by millisecond (numpy array)
 
 @dataclass
 class TrafficStore:
-    """Per load balancer: up to when requests are drawn, and the open minute's tally; closed minutes for the access log."""
+    """Per load balancer: up to when requests are drawn, the open minute, and the closed ones for an access log."""
 
     drawn: dict[str, float] = field(default_factory=dict)
     open: dict[str, Tally] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def send(world: World, listener_arn: str, count: int) -> list[tuple[int, int]]:
     from runbook_lib.sandbox.services import elbv2
 
     tally: Tally = {}
-    listener = elbv2.store.store(world).listeners[listener_arn]
+    listener = elbv2.listener(world, listener_arn)
     _spread(world, tally, listener, count, _generator(world, f"probe/{listener_arn}/{world.now}"))
     return [
         (outcome.status, int(ms))
@@ -97,7 +97,8 @@ def _production(world: World) -> list[Listener]:
     """The listener of each active load balancer that users come through: its lowest port that forwards."""
     from runbook_lib.sandbox.services.elbv2 import store as elbv2
 
-    known, first = elbv2.store(world), {}
+    known = elbv2.store(world)
+    first: dict[str, Listener] = {}
     for listener in sorted(known.listeners.values(), key=lambda one: one.port):
         active = known.load_balancers[listener.load_balancer].active_at <= world.now
         if active and elbv2.groups_in(listener.actions):

@@ -77,9 +77,11 @@ class _Evaluator:
         return _map2(lambda a, b: float(compare(a, b)), self.of(node.left), self.of(node.comparators[0]))
 
     def _both(self, node: ast.BoolOp) -> Value:
-        join = (
-            (lambda a, b: float(bool(a and b))) if isinstance(node.op, ast.And) else (lambda a, b: float(bool(a or b)))
-        )
+        every = isinstance(node.op, ast.And)
+
+        def join(a: float, b: float) -> float:
+            return float(bool(a and b) if every else bool(a or b))
+
         value = self.of(node.values[0])
         for other in node.values[1:]:
             value = _map2(join, value, self.of(other))
