@@ -85,6 +85,7 @@ STEPS: dict[str, Step] = {
     "hook.silent": hooks.silent,
     "ready.expired": waits.ready_expired,
     "terminate": waits.terminate_blue,
+    "reroute.done": rerouting.done,
     "reroute.remove": rerouting.remove_green,
     "succeed": ending.succeed,
 }

@@ -22,6 +22,7 @@ TRAFFIC_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 REMOVAL_SECONDS = 5.0
 STOP_SECONDS = 2.0
+SETTLE_SECONDS = 20.0
 
 
 def watch(world: World, deployment: Deployment) -> None:

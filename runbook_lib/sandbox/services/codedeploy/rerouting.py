@@ -24,12 +24,17 @@ def reroute(world: World, deployment: Deployment) -> None:
     if failure:
         ending.fail(world, deployment, failure)
     else:
-        progress.wait(world, deployment, progress.TRAFFIC_SECONDS, "reroute.remove")
+        progress.wait(world, deployment, progress.TRAFFIC_SECONDS, "reroute.done")
+
+
+def done(world: World, deployment: Deployment) -> None:
+    """Step: blue serves again; green is kept a little longer."""
+    _mark(world, deployment, "Succeeded")
+    progress.wait(world, deployment, progress.SETTLE_SECONDS, "reroute.remove")
 
 
 def remove_green(world: World, deployment: Deployment) -> None:
     """Step: the replacement is drained and deleted; from here on the rollback can no longer be stopped."""
-    _mark(world, deployment, "Succeeded")
     deployment.past_stopping = True
     sets.remove(world, deployment, deployment.green)
     progress.wait(world, deployment, progress.REMOVAL_SECONDS, "succeed")

@@ -1,0 +1,14 @@
+"""Lambda hooks: waited for, failing, silent, missing, forbidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from codedeploy_play import assert_ends_as_told, stories
+
+
+@pytest.mark.parametrize("story", stories("hooks"), ids=lambda path: path.stem)
+def test_story_of_hook_ends_as_told(story: Path) -> None:
+    """The story's file says what the deployment, its rollback, the listeners and the notices are at the end."""
+    assert_ends_as_told(story)
