@@ -50,7 +50,7 @@ def host(service: str, region: str) -> str | None:
     if service not in own.get_available_services():
         return None
     prefix = own.get_service_model(service).endpoint_prefix
-    found = own.get_component("endpoint_resolver").construct_endpoint(prefix, region)
+    found = own._get_internal_component("endpoint_resolver").construct_endpoint(prefix, region)
     return str(found["hostname"]) if found else f"{prefix}.{region}.amazonaws.com"
 
 

@@ -45,6 +45,7 @@ def run_child(
     on_exit is (handler name, *args): handler(world, *args, exit_code, output). The child calls as a session of
     its role. timeout_wall counts the seconds of the wall in which the child did not sleep in the world.
     """
+    services.handler(on_exit[0])  # an unknown name is found out now, not after the build
     own = world.participants
     child = own.start(
         command,
@@ -86,6 +87,19 @@ class Participants:
         """Use a listener that stays, with self.inbox as its inbox."""
         self._front, self._served = front, True
 
+    @property
+    def listening(self) -> bool:
+        """Whether a listener is open."""
+        return self._front is not None
+
+    def check_none_lives(self) -> None:
+        """Raise when a child is alive: a process cannot be saved."""
+        if self.children:
+            raise SandboxError(
+                f"seen: {len(self.children)} running child process(es) in the world; wanted: none, because a process "
+                "cannot be saved; next: let time go on until the build has ended, and save then"
+            )
+
     def environment_for(self, role_arn: str, session: str) -> dict[str, str]:
         """Where a child finds the world, and the credentials of its role."""
         from runbook_lib.sandbox.services.sts import session_arn
@@ -115,7 +129,6 @@ class Participants:
         on_exit: tuple[Any, ...],
     ) -> Child:
         """Start a child without answering it yet."""
-        services.handler(on_exit[0])  # an unknown name is found out now, not after the build
         self._next += 1
         id = str(self._next)
         try:

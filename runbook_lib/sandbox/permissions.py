@@ -20,7 +20,8 @@ def assumable(world: World, role_arn: str, principal: str) -> str:
     role = _role(world, role_arn)
     if role is None:
         return f"role {role_arn} does not exist"
-    if not any(_allows(statement, principal) for statement in _statements(role["AssumeRolePolicyDocument"])):
+    effects = {each.get("Effect") for each in _statements(role["AssumeRolePolicyDocument"]) if _about(each, principal)}
+    if effects != {"Allow"}:
         return f"role {role_arn} does not trust {principal}"
     age = world.now - role["CreateDate"].timestamp()
     if age < world.settings.role_propagation:
@@ -44,8 +45,9 @@ def _statements(policy: dict[str, Any]) -> Iterable[dict[str, Any]]:
     return [found] if isinstance(found, dict) else found
 
 
-def _allows(statement: dict[str, Any], principal: str) -> bool:
-    if statement.get("Effect") != "Allow" or not set(_list(statement.get("Action"))) & set(ASSUMING):
+def _about(statement: dict[str, Any], principal: str) -> bool:
+    """Whether a statement is about this principal's assuming the role."""
+    if not set(_list(statement.get("Action"))) & set(ASSUMING):
         return False
     trusted = statement.get("Principal", {})
     if trusted == "*":

@@ -15,36 +15,35 @@ from pathlib import Path
 
 from runbook_lib.errors import BadInput, Refused
 from runbook_lib.sandbox import moto_state
-from runbook_lib.sandbox.errors import SandboxError
 from runbook_lib.sandbox.world import World
 
 HEADER = f"runbook sandbox world, format 1, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
+LINE = b"\n"
 
 
 def save(world: World, path: str | Path) -> None:
     """Write a world into a file, at once or not at all; refused while a child process lives in it."""
-    if world.participants.children:
-        raise SandboxError(
-            f"seen: {len(world.participants.children)} running child process(es) in the world; wanted: none, "
-            "a process cannot be saved; next: let time go on until the build has ended, and save then"
-        )
     data = moto_state.dump(world)
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(HEADER + hashlib.sha256(data).digest() + data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(name, target)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(HEADER + hashlib.sha256(data).digest() + data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, target)
+    except OSError:
+        os.unlink(name)
+        raise
 
 
 def load(path: str | Path) -> World:
     """The world in a file; refused when the file is damaged, of another version or somebody else's."""
     data = _read(Path(path))
     if not data.startswith(HEADER):
-        raise _unusable(path, f"it begins with {data[:60]!r}", f"a world saved with {HEADER.decode().strip()}")
+        raise _unusable(path, f"it begins with {data.partition(LINE)[0][:60]!r}", f"a world saved with {HEADER.decode().strip()}")
     digest, content = data[len(HEADER) : len(HEADER) + DIGEST], data[len(HEADER) + DIGEST :]
     if hashlib.sha256(content).digest() != digest:
         raise _unusable(path, "it is damaged: its content does not fit its checksum", "the file as it was saved")

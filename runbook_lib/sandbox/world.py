@@ -140,6 +140,8 @@ class World:
     def __getstate__(self) -> dict[str, Any]:
         if self._busy:
             raise SandboxError("a world can be saved between events only, and a handler is running")
+        if self._participants is not None:
+            self._participants.check_none_lives()
         return {k: v for k, v in self.__dict__.items() if k not in ("_busy", "_gateway", "_participants")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
