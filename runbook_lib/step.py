@@ -106,7 +106,7 @@ class Applied:
 # The wordings are AWS's, service by service; what does not match is not retried.
 NOT_YET = (
     re.compile(
-        r"cannot be assumed|unable to assume|not authorized to perform: sts:AssumeRole|assume role", re.IGNORECASE
+        r"cannot be assumed|unable to assume|not authorized to perform: sts:AssumeRole|assume\s?role", re.IGNORECASE
     ),
     re.compile(r"service[- ]linked role", re.IGNORECASE),
     re.compile(r"does not have an associated load balancer", re.IGNORECASE),

@@ -39,10 +39,6 @@ class Edit:
         )
         return "\n".join(lines)
 
-    def then(self, following: Edit) -> Edit:
-        """This edit and one that was made on its result, as one."""
-        return Edit(self.name, self.before, following.after, self.reasons + following.reasons)
-
 
 def edited(source: Source, splices: Iterable[Splice], reasons: Iterable[str]) -> Edit:
     """The edit that these splices make; their places are those of the unchanged text and do not overlap."""

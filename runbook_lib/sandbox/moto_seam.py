@@ -15,7 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # read by moto.settings when a policy is looked up
+# Read by moto.settings: AWS's own policies are wanted, 1,300 machine images for servers that nobody starts are not.
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 from moto import backend_index
 from moto.backends import get_backend
@@ -112,8 +114,11 @@ def leave(world: World) -> None:
     global _current
     enter(world)
     for backends in USED:
+        if backends.service_name == "s3":
+            backends[world.settings.account][world.settings.partition].reset()  # closes its temporary files
+        backends.clear()
         _set_besides(backends, {})
-    BackendDict.reset()
+    USED.clear()
     _forget_instances()
     _current = None
     moto_names.take_back()

@@ -43,7 +43,9 @@ def load(path: str | Path) -> World:
     """The world in a file; refused when the file is damaged, of another version or somebody else's."""
     data = _read(Path(path))
     if not data.startswith(HEADER):
-        raise _unusable(path, f"it begins with {data.partition(LINE)[0][:60]!r}", f"a world saved with {HEADER.decode().strip()}")
+        raise _unusable(
+            path, f"it begins with {data.partition(LINE)[0][:60]!r}", f"a world saved with {HEADER.decode().strip()}"
+        )
     digest, content = data[len(HEADER) : len(HEADER) + DIGEST], data[len(HEADER) + DIGEST :]
     if hashlib.sha256(content).digest() != digest:
         raise _unusable(path, "it is damaged: its content does not fit its checksum", "the file as it was saved")

@@ -237,12 +237,12 @@ class Stage:
         return [event["detail"]["state"] for event in self.told()]
 
     def told(self) -> list[dict[str, Any]]:
-        """The events that EventBridge delivered to a queue."""
+        """The events that EventBridge delivered to a queue, which keeps no order, by their time."""
         queue = self.client("sqs")
         found: list[dict[str, Any]] = []
         while got := queue.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
             found += [json.loads(message["Body"]) for message in got]
-        return found
+        return sorted(found, key=lambda event: str(event["time"]))
 
     def rollback_of(self, deployment: str) -> str:
         found: str = self.info(deployment)["rollbackInfo"]["rollbackDeploymentId"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runbook_lib.documents.buildspec.artifacts import FILES, covers, hand_over_files
+from runbook_lib.documents.buildspec.artifacts import FILES, covers, hand_over_files, planned_files
 from runbook_lib.documents.buildspec.check import check
-from runbook_lib.documents.buildspec.detail import write_image_detail
+from runbook_lib.documents.buildspec.detail import planned_detail, write_image_detail
 from runbook_lib.documents.buildspec.facts import Fact, Facts, facts
 from runbook_lib.documents.buildspec.repair import Repair, repairs
 from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
@@ -18,8 +18,8 @@ def to_blue_green(
     text: str | bytes | Source, *, files: Sequence[str] = FILES, container: str | None = None, name: str = NAME
 ) -> Edit:
     """Both edits of the move: imageDetail.json is written, and all files are handed to the deploy action."""
-    written = write_image_detail(text, name=name, container=container)
-    return written.then(hand_over_files(written.after, files=files, name=name))
+    spec = parse(text, name=name)
+    return planned_detail(spec, container).edit(planned_files(spec, files))
 
 
 __all__ = [

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from runbook_lib.documents.buildspec.place import dash_before, in_style, line_end_of
+from runbook_lib.documents.buildspec.place import Planned, dash_before, in_style, line_end_of
 from runbook_lib.documents.buildspec.spec import NAME, PHASES, Buildspec, parse
 from runbook_lib.documents.buildspec.trace import trace
-from runbook_lib.documents.edit import Edit, Splice, edited
+from runbook_lib.documents.edit import Edit, Splice
 from runbook_lib.documents.imagedetail import DETAIL
 from runbook_lib.documents.node import Node
 from runbook_lib.documents.source import Source
@@ -24,21 +24,24 @@ FILES = (DETAIL, "appspec.yaml", "taskdef.json")
 
 def hand_over_files(text: str | bytes | Source, *, files: Sequence[str] = FILES, name: str = NAME) -> Edit:
     """Add what is missing of `files` to artifacts.files; everything that is listed there stays."""
-    spec = parse(text, name=name)
+    return planned_files(parse(text, name=name), files).edit()
+
+
+def planned_files(spec: Buildspec, files: Sequence[str]) -> Planned:
+    """The new entries and their reasons, not applied yet."""
     listed = _listed(spec)
     _refuse_base_directory(spec, files)
     covering = {file: next((entry for entry in spec.files if covers(entry.raw, file)), None) for file in files}
     missing = [file for file, entry in covering.items() if entry is None]
-    reasons = [
+    reasons = tuple(
         f"line {spec.document.line(entry)} takes {file} already ({entry.raw})"
         for file, entry in covering.items()
         if entry
-    ]
+    )
     if not missing:
-        return edited(spec.source, (), [f"nothing to do: {reason}" for reason in reasons])
-    edit = edited(spec.source, _splices(spec, listed, missing), [*reasons, _added(spec, missing)])
-    _verify(spec, edit, missing)
-    return edit
+        return Planned(spec, (), tuple(f"nothing to do: {reason}" for reason in reasons))
+    splices = tuple(_splices(spec, listed, missing))
+    return Planned(spec, splices, (*reasons, _added(spec, missing)), lambda after: _verify(spec, after, missing))
 
 
 def covers(pattern: str, file: str) -> bool:
@@ -157,8 +160,8 @@ def dash_offset(spec: Buildspec) -> int:
     return 2
 
 
-def _verify(spec: Buildspec, edit: Edit, missing: list[str]) -> None:
-    before, after = [node.raw for node in spec.files], [node.raw for node in parse(edit.after, name=edit.name).files]
+def _verify(spec: Buildspec, edited_spec: Buildspec, missing: list[str]) -> None:
+    before, after = [node.raw for node in spec.files], [node.raw for node in edited_spec.files]
     if after != [*before, *missing]:
         raise spec.document.bad(
             spec.files[-1] if spec.files else spec.root,

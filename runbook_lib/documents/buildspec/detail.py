@@ -18,10 +18,10 @@ from runbook_lib.documents.buildspec.output import (
     pieces_written,
     shown,
 )
-from runbook_lib.documents.buildspec.place import by_hand, item_after, line_inside
+from runbook_lib.documents.buildspec.place import Planned, by_hand, item_after, line_inside
 from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
 from runbook_lib.documents.buildspec.trace import ImageName, Trace, Write, trace
-from runbook_lib.documents.edit import Edit, Splice, edited
+from runbook_lib.documents.edit import Edit, Splice
 from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL
 from runbook_lib.documents.imageuri import image_uri
 from runbook_lib.documents.shell import Piece, Statement, text_of
@@ -53,17 +53,20 @@ def write_image_detail(text: str | bytes | Source, *, name: str = NAME, containe
 
     `container` chooses one where imagedefinitions.json names several. A second edit changes nothing.
     """
-    spec = parse(text, name=name)
+    return planned_detail(parse(text, name=name), container).edit()
+
+
+def planned_detail(spec: Buildspec, container: str | None) -> Planned:
+    """The new commands and their reasons, not applied yet."""
     seen = trace(spec)
     _refuse_unreadable(spec, seen)
     details = [write for write in seen.writes if write.name == DETAIL]
     if details:
-        return edited(spec.source, (), [_already(spec, seen, write) for write in details])
+        return Planned(spec, (), tuple(_already(spec, seen, write) for write in details))
     anchors = list(_anchors(spec, seen, container)) or [_pushed(spec, seen)]
-    reasons = [reason for anchor in anchors for reason in (anchor.reason, *_unpushed(seen, anchor))]
-    edit = edited(spec.source, [_splice(spec, anchor) for anchor in anchors], dict.fromkeys(reasons))
-    _verify(spec, edit, anchors)
-    return edit
+    reasons = dict.fromkeys(reason for anchor in anchors for reason in (anchor.reason, *_unpushed(seen, anchor)))
+    splices = tuple(_splice(spec, anchor) for anchor in anchors)
+    return Planned(spec, splices, tuple(reasons), lambda after: _verify(spec, after, anchors))
 
 
 def definitions_written(spec: Buildspec, seen: Trace) -> Iterator[tuple[Write, tuple[Image, ...] | NotReadable]]:
@@ -103,7 +106,8 @@ def _anchors(spec: Buildspec, seen: Trace, container: str | None) -> Iterator[An
             )
         image = _chosen(spec, write, images, container)
         target, reason = _target(spec, write)
-        why = f"line {write.command.line} writes {DEFINITIONS} with {shown(image.image)}; {reason}"
+        line = write.command.line_at(write.statement.start)
+        why = f"line {line} writes {DEFINITIONS} with {shown(image.image)}; {reason}"
         yield Anchor(write.command, write.statement, image.image, target, why)
 
 
@@ -160,7 +164,7 @@ def _nothing_found(spec: Buildspec, candidates: list[ImageName]) -> BadInput:
 
 
 def _already(spec: Buildspec, seen: Trace, write: Write) -> str:
-    line = write.command.line
+    line = write.command.line_at(write.statement.start)
     try:
         if not write.readable:
             raise NotReadable(f"by {write.statement.program}")
@@ -214,12 +218,12 @@ def _splice(spec: Buildspec, anchor: Anchor) -> Splice:
     return item_after(spec, command, anchor.line)
 
 
-def _verify(spec: Buildspec, edit: Edit, anchors: list[Anchor]) -> None:
+def _verify(spec: Buildspec, edited_spec: Buildspec, anchors: list[Anchor]) -> None:
     """The commands after the edit are those before it and the new ones: anything else is no edit to hand out."""
-    before, after = _lines(spec), _lines(parse(edit.after, name=edit.name))
+    before, after = _lines(spec), _lines(edited_spec)
     for anchor in anchors:
-        if anchor.line in after:
-            after.remove(anchor.line)
+        new = next((number for number, line in enumerate(after) if line.strip() == anchor.line), None)
+        after = after if new is None else after[:new] + after[new + 1 :]
     if before != after:
         raise by_hand(spec, anchors[0].command, anchors[0].line, seen="a place where a new line would change others")
 

@@ -154,7 +154,8 @@ def _from_jq(statement: Statement, key: str) -> tuple[Image, ...]:
         word = words.pop(0)
         option = word.literal or ""
         if option in ("--arg", "--argjson") and len(words) > 1:
-            given[f"${words.pop(0).literal}"] = words.pop(0).pieces
+            variable, value = words.pop(0), words.pop(0)
+            given[f"${variable.literal}"] = value.pieces
         elif not option.startswith("-") and program is None:
             program = word
     if program is None or program.literal is None:
@@ -168,10 +169,16 @@ def _from_jq(statement: Statement, key: str) -> tuple[Image, ...]:
 
 def _jq_value(value: str, given: dict[str, tuple[Piece, ...]]) -> tuple[Piece, ...]:
     if value.startswith('"'):
-        parts = _JQ_HOLE.split(value[1:-1])
-        return tuple(piece for part in parts if part for piece in given.get(part, (Piece(part),)))
+        parts = [part for part in _JQ_HOLE.split(value[1:-1]) if part]
+        return tuple(piece for part in parts for piece in _jq_part(part, given))
     if value.startswith(("$ENV.", "env.")):
         return (Piece(f"${value.partition('.')[2]}", expands=True, quoted=True),)
-    if value not in given:
-        raise NotReadable(f"jq's {value}, which no --arg sets")
-    return given[value]
+    return _jq_part(value, given)
+
+
+def _jq_part(part: str, given: dict[str, tuple[Piece, ...]]) -> tuple[Piece, ...]:
+    if not part.startswith("$"):
+        return (Piece(part),)
+    if part not in given:
+        raise NotReadable(f"jq's {part}, which no --arg sets")
+    return given[part]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from runbook_lib.documents.buildspec.spec import Buildspec, Command
-from runbook_lib.documents.edit import Splice
+from runbook_lib.documents.buildspec.spec import Buildspec, Command, parse
+from runbook_lib.documents.edit import Edit, Splice, edited
 from runbook_lib.documents.node import Node
 from runbook_lib.documents.source import Source
 from runbook_lib.documents.yaml_text import parse_yaml
@@ -14,6 +15,27 @@ from runbook_lib.errors import BadInput
 
 _DASH = re.compile(r"[ ]*-[ ]+")
 _CLOSES = re.compile(r"(?:^|[\s;])(?:fi|done|esac|else|elif)\b|[})]")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Splices of a buildspec's text with their reasons, and the question whether nothing else would change."""
+
+    spec: Buildspec
+    splices: tuple[Splice, ...]
+    reasons: tuple[str, ...]
+    verify: Callable[[Buildspec], None] = lambda after: None
+
+    def edit(self, *others: Planned) -> Edit:
+        """The edit of this and other plans for the same text, verified by reading its result."""
+        every = (self, *others)
+        reasons = [reason for planned in every for reason in planned.reasons]
+        edit = edited(self.spec.source, [splice for planned in every for splice in planned.splices], reasons)
+        if edit.changed:
+            after = parse(edit.after, name=edit.name)
+            for planned in every:
+                planned.verify(after)
+        return edit
 
 
 def item_after(spec: Buildspec, command: Command, line: str) -> Splice:

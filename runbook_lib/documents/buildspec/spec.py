@@ -34,6 +34,10 @@ class Command:
         """The command as the shell gets it."""
         return self.node.raw
 
+    def line_at(self, offset: int) -> int:
+        """The file's line of a place in the command's text; of a block the line inside, else the command's own."""
+        return self.line + 1 + self.text.count("\n", 0, offset) if self.node.style == "|" else self.line
+
 
 @dataclass(frozen=True)
 class Buildspec:

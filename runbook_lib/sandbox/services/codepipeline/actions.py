@@ -114,7 +114,6 @@ def _build(world: World, found: Pipeline, run: Execution, made: ActionRun, actio
             initiator=f"codepipeline/{found.name}",
             on_done=("codepipeline.built", run.id, made.id, outputs[0] if outputs else "", place),
             output=place,
-            version=next((one["revisionId"] for one in run.revisions), None),
         )
     except AwsError as refused:
         _refuse(world, run, made, refused)
@@ -133,10 +132,9 @@ def built(world: World, run_id: str, action_id: str, output: str, place: tuple[s
         flow.finish(world, run_id, action_id)
         return
     contexts = [c for phase in build["phases"] for c in phase.get("contexts", ()) if c.get("message")]
-    reason = contexts[0]["message"] if contexts else f"Build terminated with state: {build['buildStatus']}"
-    flow.finish(
-        world, run_id, action_id, status="Failed", error=("JobFailed", f"Build terminated with state: FAILED. {reason}")
-    )
+    reason = contexts[0]["message"] if contexts else ""
+    text = f"Build terminated with state: {build['buildStatus']}. {reason}".strip()
+    flow.finish(world, run_id, action_id, status="Failed", error=("JobFailed", text))
 
 
 def _approval(world: World, found: Pipeline, run: Execution, made: ActionRun, action: dict[str, Any]) -> None:

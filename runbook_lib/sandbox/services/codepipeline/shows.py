@@ -144,7 +144,7 @@ def _latest(world: World, made: ActionRun) -> dict[str, Any]:
         "actionExecutionId": made.id,
         "status": made.status,
         "lastStatusChange": world.datetime(made.updated),
-        **{key: value for key, value in optional.items() if value is not None},
+        **{key: value for key, value in optional.items() if value},
     }
 
 
@@ -187,7 +187,9 @@ def _revision(world: World, revision: Mapping[str, Any]) -> dict[str, Any]:
 def _detail(world: World, run: Execution, made: ActionRun) -> dict[str, Any]:
     found = store(world).pipelines.get(run.pipeline)
     declared = stage_of(found.versions[run.version - 1], made.stage) if found else None
-    action = next((one for one in declared["actions"] if one["name"] == made.name), {}) if declared else {}
+    action: Mapping[str, Any] = {}
+    if declared:
+        action = next((one for one in declared["actions"] if one["name"] == made.name), {})
     result: dict[str, Any] = {}
     if made.external:
         result["externalExecutionId"] = made.external

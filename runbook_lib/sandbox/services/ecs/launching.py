@@ -172,9 +172,7 @@ def _activate(world: World, tasks: Sequence[Task]) -> None:
     for binding in activating[0].bindings:
         for task in activating:
             elbv2.register_target(world, binding.target_group, ip=task.ip, port=binding.port, zone=task.zone)
-        service = store(world).services[str(activating[0].service)]
-        count = len(activating)
-        news.say(world, service, f"registered {count} targets in (target-group {binding.target_group})")
+        news.say_of(world, activating, f"registered {len(activating)} targets in (target-group {binding.target_group})")
     _next(world, activating, "run", world.settings.target_registration if activating[0].bindings else 0.0)
 
 

@@ -45,6 +45,12 @@ def say_once(world: World, service: Service, message: str, task_set: TaskSet | N
         say(world, service, message, task_set)
 
 
+def say_of(world: World, tasks: Sequence[Task], message: str) -> None:
+    """Add an event to the service of these tasks of one set, if they have one."""
+    if tasks[0].service:
+        say(world, store(world).services[tasks[0].service], message, store(world).task_sets.get(tasks[0].started_by))
+
+
 def named(tasks: Sequence[Task]) -> str:
     """Tasks as events name them: (task a) (task b)."""
     return " ".join(f"(task {task.id})" for task in tasks)

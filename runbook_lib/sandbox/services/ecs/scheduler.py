@@ -196,7 +196,8 @@ def target_changed(world: World, tg_arn: str, *, ip: str, port: int, state: str)
             world.at(grace, "ecs.grace_over", task.arn, tg_arn, port)
         else:
             _replace_unhealthy(world, task, tg_arn, port)
-    reconcile(world, task.service)
+    # Targets that change at the same moment are answered together.
+    world.after(0.0, "ecs.reconcile", task.service)
 
 
 def grace_over(world: World, task_arn: str, tg_arn: str, port: int) -> None:

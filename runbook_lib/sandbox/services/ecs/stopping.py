@@ -41,7 +41,7 @@ def _deactivate(world: World, tasks: Sequence[Task]) -> None:
         return
     leaving = [change_task(world, task, status="DEACTIVATING") for task in tasks]
     delay = _deregister(world, leaving)
-    _say(world, leaving[0], f"has begun draining connections on {len(leaving)} tasks.")
+    news.say_of(world, leaving, f"has begun draining connections on {len(leaving)} tasks.")
     _next(world, leaving, "terminate", delay)
 
 
@@ -54,7 +54,7 @@ def _deregister(world: World, tasks: Sequence[Task]) -> float:
             if readiness.state(world, task, binding) == "draining":
                 group = elbv2.target_group(world, binding.target_group)
                 delay = max(delay, float(group.deregistration_delay))
-        _say(world, tasks[0], f"deregistered {len(tasks)} targets in (target-group {binding.target_group})")
+        news.say_of(world, tasks, f"deregistered {len(tasks)} targets in (target-group {binding.target_group})")
     return delay
 
 
@@ -62,7 +62,7 @@ def _terminate(world: World, tasks: Sequence[Task]) -> None:
     if not tasks:
         return
     ending = [change_task(world, task, status="STOPPING") for task in tasks]
-    _say(world, ending[0], f"has stopped {len(ending)} running tasks: {news.named(ending)}.")
+    news.say_of(world, ending, f"has stopped {len(ending)} running tasks: {news.named(ending)}.")
     _next(world, ending, "exit", world.settings.task_stop)
 
 
@@ -156,12 +156,6 @@ def task_ends(world: World, step: str, arns: Sequence[str]) -> None:
 
 def _next(world: World, tasks: Sequence[Task], step: str, delay: float) -> None:
     world.after(delay, "ecs.task_ends", step, tuple(task.arn for task in tasks))
-
-
-def _say(world: World, task: Task, message: str) -> None:
-    if task.service:
-        task_set = store(world).task_sets.get(task.started_by)
-        news.say(world, store(world).services[task.service], message, task_set)
 
 
 def _touch(world: World) -> None:

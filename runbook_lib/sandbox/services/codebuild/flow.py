@@ -1,0 +1,254 @@
+"""A build on its way through the phases (CodeBuild user guide, view-build-details-phases)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook_lib.sandbox import services
+from runbook_lib.sandbox.services.codebuild import logs, performing, shell, workshop
+from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
+from runbook_lib.sandbox.services.codebuild.store import (
+    FAILED,
+    IN_PROGRESS,
+    STOPPED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Attempt,
+    Build,
+    Phase,
+    Run,
+)
+from runbook_lib.sandbox.services.codebuild.work import WORK
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.world import World
+
+ORDER = (
+    "SUBMITTED",
+    "QUEUED",
+    "PROVISIONING",
+    "DOWNLOAD_SOURCE",
+    "INSTALL",
+    "PRE_BUILD",
+    "BUILD",
+    "POST_BUILD",
+    "UPLOAD_ARTIFACTS",
+    "FINALIZING",
+    "COMPLETED",
+)
+COMMANDS = ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD")
+# What follows a phase that failed, where it is not the next one: facts of the page's picture and of on-failure.
+AFTER_FAILURE = {
+    "SUBMITTED": "COMPLETED",
+    "QUEUED": "COMPLETED",
+    "PROVISIONING": "COMPLETED",
+    "DOWNLOAD_SOURCE": "FINALIZING",
+    "INSTALL": "FINALIZING",
+    "PRE_BUILD": "FINALIZING",
+}
+COMMAND_FAILED, CLIENT_ERROR = "COMMAND_EXECUTION_ERROR", "CLIENT_ERROR"
+
+
+def begin(world: World, build: Build) -> None:
+    """Let a new build go its way."""
+    minutes = build.plan.settings["timeoutInMinutes"]
+    world.after(minutes * 60, "codebuild.timeout", build.id, background=True)
+    _announce(world, build)
+    _enter(world, build, "SUBMITTED")
+
+
+def _enter(world: World, build: Build, phase: str) -> None:
+    build.phases.append(Phase(phase, world.now))
+    if phase == "COMPLETED":
+        _complete(world, build)
+        return
+    if phase in COMMANDS:
+        _commands(world, build)
+        return
+    try:
+        WORK.get(phase, _nothing)(world, build)
+    except PhaseFailed as failed:
+        build.phase.code, build.phase.message = failed.code, failed.message
+    _leave_later(world, build)
+
+
+def _nothing(world: World, build: Build) -> None:
+    """Some phases only take their time."""
+
+
+def _leave_later(world: World, build: Build) -> None:
+    phase = build.phase
+    seconds = world.settings.build_phase_seconds[phase.type] if _has_work(build, phase.type) else 0
+    world.at(max(phase.started + seconds, world.now), "codebuild.leave", build.id, phase.type)
+
+
+def _has_work(build: Build, phase: str) -> bool:
+    if phase not in COMMANDS:
+        return True
+    spec = performing.spec_of(build, phase)
+    return bool(spec.commands or spec.finally_)
+
+
+def leave(world: World, build_id: str, phase: str) -> None:
+    """The declared time of a phase is over."""
+    build = _running(world, build_id)
+    if build is None or build.phase.type != phase:
+        return
+    _close(world, build, FAILED if build.phase.code else SUCCEEDED)
+    _enter(world, build, _next(build))
+
+
+def _close(world: World, build: Build, status: str) -> None:
+    phase = build.phase
+    phase.ended, phase.status = world.now, status
+    if phase.type in (*COMMANDS, "DOWNLOAD_SOURCE", "UPLOAD_ARTIFACTS"):
+        logs.say(
+            world,
+            build,
+            f"Phase complete: {phase.type} State: {status}",
+            f"Phase context status code: {phase.code} Message: {phase.message}",
+        )
+
+
+def _next(build: Build) -> str:
+    phase = build.phase
+    following = ORDER[ORDER.index(phase.type) + 1]
+    if phase.status == SUCCEEDED:
+        return following
+    on_failure = performing.spec_of(build, phase.type).on_failure if phase.type in COMMANDS else ""
+    if on_failure == "CONTINUE":
+        return following
+    if on_failure:
+        return "FINALIZING"
+    return AFTER_FAILURE.get(phase.type, following)
+
+
+# ---- commands
+
+
+def _commands(world: World, build: Build) -> None:
+    logs.say(world, build, f"Entering phase {build.phase.type}")
+    if _has_work(build, build.phase.type):
+        performing.begin(world, build, 0)
+    else:
+        _leave_later(world, build)
+
+
+def exited(world: World, build_id: str, exit_code: int, output: str) -> None:
+    """A shell has ended: go on with what it left undone, or with the next phase."""
+    build = _running(world, build_id)
+    if build is None:
+        return
+    attempt = performing.ended(world, build, exit_code, output)
+    logs.write(world, build, performing.log_lines(world, build, attempt))
+    undone = _judge(build, attempt)
+    if undone is not None:
+        performing.begin(world, build, undone)
+    elif exit_code == performing.KILLED and build.phase.message.endswith("exit status 124"):
+        end(world, build, TIMED_OUT, "BUILD_TIMED_OUT", "Build has timed out. ")
+    else:
+        _leave_later(world, build)
+
+
+def _judge(build: Build, attempt: Attempt) -> int | None:
+    """Note the first failure; the command from which a further shell must go on, None when all is done."""
+    spec = performing.spec_of(build, attempt.phase)
+    every, last = [*spec.commands, *spec.finally_], len(spec.commands)
+    done = shell.steps(attempt.output, 0)
+    if not done:
+        build.phase.code, build.phase.message = CLIENT_ERROR, f"the shell did not start: {attempt.output}"
+        return None
+    failed = [step for step in done if (attempt.exit_code if step.status is None else step.status) != 0]
+    if failed and not build.phase.code:
+        status = attempt.exit_code if failed[0].status is None else failed[0].status
+        build.phase.code = COMMAND_FAILED
+        build.phase.message = f"Error while executing command: {every[failed[0].number]}. Reason: exit status {status}"
+    if any(step.number >= last for step in failed):
+        return None
+    rest = max(done[-1].number + 1, last if failed else 0)
+    return rest if rest < len(every) else None
+
+
+# ---- the end
+
+
+def end(world: World, build: Build, status: str, code: str, message: str) -> None:
+    """End a build before its time: stopped, or out of time."""
+    child = world.participants.children.get(build.run.child) if build.run.child else None
+    if child is not None:
+        child.kill_group()
+    build.phase.code, build.phase.message = code, message
+    build.run.key = ""
+    _close(world, build, status)
+    build.phases.append(Phase("COMPLETED", world.now))
+    _complete(world, build, status)
+
+
+def timeout(world: World, build_id: str) -> None:
+    """The time that the project gives its builds is over."""
+    build = _running(world, build_id)
+    if build is not None:
+        end(world, build, TIMED_OUT, "BUILD_TIMED_OUT", "Build has timed out. ")
+
+
+def slept(world: World, build_id: str) -> None:
+    """The time has passed that a played command slept."""
+    build = _running(world, build_id)
+    if build is not None:
+        performing.slept(world, build)
+
+
+def _complete(world: World, build: Build, status: str = "") -> None:
+    build.exported = performing.exported(world, build)
+    build.status = status or (SUCCEEDED if build.succeeding else FAILED)
+    build.ended = world.now
+    performing.remember(world, build)
+    workshop.close(world, build)
+    build.run = Run()
+    _announce(world, build)
+    if build.on_done:
+        name, *args = build.on_done
+        services.handler(name)(world, *args, build.id)
+
+
+def stop(world: World, build: Build) -> None:
+    """Stop a running build; one that is over stays as it is."""
+    if not build.over:
+        end(world, build, STOPPED, "", "")
+
+
+def _running(world: World, build_id: str) -> Build | None:
+    build: Build | None = world.store("codebuild").builds.get(build_id)
+    return build if build is not None and not build.over else None
+
+
+def _announce(world: World, build: Build) -> None:
+    """The event "CodeBuild Build State Change" (CodeBuild user guide, sample-build-notifications-ref)."""
+    events = services.module("events")
+    if events is None:
+        return
+    arn = world.arn("codebuild", f"build/{build.id}")
+    detail = {
+        "build-status": build.status,
+        "project-name": build.plan.project,
+        "build-id": arn,
+        "current-phase": build.phases[-1].type if build.phases else "SUBMITTED",
+        "current-phase-context": "[]",
+        "version": "1",
+        "additional-information": {
+            "build-number": build.number,
+            "build-complete": build.status != IN_PROGRESS,
+            "initiator": build.initiator,
+        },
+    }
+    events.emit(
+        world, source="aws.codebuild", detail_type="CodeBuild Build State Change", resources=[arn], detail=detail
+    )
+
+
+HANDLERS = {
+    "codebuild.leave": leave,
+    "codebuild.exited": exited,
+    "codebuild.slept": slept,
+    "codebuild.timeout": timeout,
+}

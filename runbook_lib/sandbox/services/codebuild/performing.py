@@ -1,0 +1,201 @@
+"""Runs the commands of a phase: really, in the build's workshop, or played back from a build that was run before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runbook_lib.sandbox import participants, services
+from runbook_lib.sandbox.services.codebuild import artifacts, logs, memo, shell, workshop
+from runbook_lib.sandbox.services.codebuild.buildspec import PhaseSpec
+from runbook_lib.sandbox.services.codebuild.store import Attempt, Build, Collected
+from runbook_lib.sandbox.services.codebuild.workshop import Workshop
+from runbook_lib.sandbox.services.sts import session_arn
+from runbook_lib.sandbox.shims import wire
+from runbook_lib.sandbox.shims.wire import Exchange, Reply
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.world import World
+
+KILLED = 124  # how participants report a child that used up its time on the wall
+SLEEP, NOW = "/_sandbox/sleep?seconds=", "/_sandbox/now"
+
+
+def begin(world: World, build: Build, start: int) -> None:
+    """Run the current phase's commands from one of them on; "codebuild.exited" is told when the shell has ended."""
+    build.run.start, build.run.begun, build.run.played = start, world.now, []
+    if _remembered(world, build) is not None:
+        play(world, build)
+    else:
+        build.run.memo = ""
+        _run(world, build, workshop.find(world, build) or _restored(world, build))
+
+
+def spec_of(build: Build, phase: str) -> PhaseSpec:
+    """What the buildspec says of a phase; an empty one where it says nothing."""
+    assert build.run.spec is not None
+    return build.run.spec.phases.get(phase.lower(), PhaseSpec())
+
+
+def ended(world: World, build: Build, exit_code: int, output: str) -> Attempt:
+    """Write down the attempt that has ended."""
+    shop = workshop.find(world, build)
+    if build.run.memo or shop is None:
+        exchanges = tuple(build.run.played)
+    else:
+        exchanges, output = shop.exchanges(), shop.clean(output.encode()).decode()
+        wire.forget_before(shop.seat)
+        build.run.exported = _exported(shop)
+    attempt = Attempt(build.phase.type, build.run.start, build.succeeding, exit_code, output, exchanges)
+    build.run.attempts.append(attempt)
+    return attempt
+
+
+def collect(world: World, build: Build) -> dict[str, Collected]:
+    """The artifacts that somebody waits for."""
+    known = memo.find(world, build.run.memo) if build.run.memo else None
+    if known is not None:
+        return known.artifacts
+    assert build.run.spec is not None
+    shop = workshop.find(world, build) or _restored(world, build)
+    source = shop.source(build.run.folder)
+    wanted = artifacts.wanted(build, build.run.spec)
+    return {name: artifacts.collect(source, spec, shop.clean) for name, spec in wanted.items()}
+
+
+def exported(world: World, build: Build) -> dict[str, str]:
+    """The variables that the buildspec exports, as the last shell left them."""
+    if build.run.spec is None:
+        return {}
+    known = memo.find(world, build.run.memo) if build.run.memo else None
+    values = {**build.run.variables, **(known.exported if known else build.run.exported)}
+    return {name: values[name] for name in build.run.spec.exported if name in values}
+
+
+def remember(world: World, build: Build) -> None:
+    """Keep a build that was run to its end for the next one with the same inputs."""
+    if build.run.key and not build.run.memo:
+        memo.keep(world, build.run.key, memo.Memo(tuple(build.run.attempts), build.run.collected, build.run.exported))
+
+
+# ---- really
+
+
+def _run(world: World, build: Build, shop: Workshop) -> None:
+    job = _job(build, build.phase.type, build.run.start, build.succeeding)
+    build.run.child = participants.run_child(
+        world,
+        shop.command(job),
+        directory=shop.seat.root,
+        environment=shop.environment,
+        role_arn=build.plan.settings["serviceRole"],
+        on_exit=("codebuild.exited", build.id),
+        session=_session(build),
+    )
+
+
+def _job(build: Build, phase: str, start: int, succeeding: bool) -> shell.Job:
+    assert build.run.spec is not None
+    spec = spec_of(build, phase)
+    return shell.Job(spec.commands, spec.finally_, start, succeeding, build.run.spec.exported)
+
+
+def _session(build: Build) -> str:
+    return f"AWSCodeBuild-{build.uuid}"
+
+
+def _restored(world: World, build: Build) -> Workshop:
+    """The workshop as the attempts so far left it, made again in this process."""
+    shop = workshop.make(world, build)
+    for attempt in build.run.attempts:
+        shop.repeat(_job(build, attempt.phase, attempt.start, attempt.succeeding), attempt.exchanges)
+    build.run.exported = _exported(shop)
+    return shop
+
+
+def _exported(shop: Workshop) -> dict[str, str]:
+    found = shell.read_exported(shop.seat.root)
+    return {name: shop.clean(value.encode()).decode() for name, value in found.items()}
+
+
+# ---- played back
+
+
+def _remembered(world: World, build: Build) -> Attempt | None:
+    known = memo.find(world, build.run.memo) if build.run.memo else None
+    number = len(build.run.attempts)
+    if known is None or number >= len(known.attempts):
+        return None
+    found = known.attempts[number]
+    return found if (found.phase, found.start) == (build.phase.type, build.run.start) else None
+
+
+def play(world: World, build: Build) -> None:
+    """Ask again what was asked, in order, as long as the answers are the same."""
+    remembered = _remembered(world, build)
+    if remembered is None:
+        _take_up(world, build)
+        return
+    world.gateway.credentials_for(session_arn(build.plan.settings["serviceRole"], _session(build)))
+    for exchange in remembered.exchanges[len(build.run.played) :]:
+        if exchange.target.startswith(SLEEP):
+            world.after(float(exchange.target.removeprefix(SLEEP)), "codebuild.slept", build.id)
+            return
+        if not _played(build, exchange, _ask(world, exchange)):
+            _take_up(world, build)
+            return
+    services.handler("codebuild.exited")(world, build.id, remembered.exit_code, remembered.output)
+
+
+def slept(world: World, build: Build) -> None:
+    """The time has passed that a played command slept."""
+    remembered = _remembered(world, build)
+    if remembered is not None:
+        exchange = remembered.exchanges[len(build.run.played)]
+        if _played(build, exchange, Reply(200, {}, f"{world.now:.3f}\n".encode())):
+            play(world, build)
+            return
+    _take_up(world, build)
+
+
+def _played(build: Build, exchange: Exchange, reply: Reply) -> bool:
+    build.run.played.append(replace(exchange, reply=reply))
+    return (reply.status, reply.body) == (exchange.reply.status, exchange.reply.body)
+
+
+def _ask(world: World, exchange: Exchange) -> Reply:
+    if exchange.target == NOW:
+        return Reply(200, {}, f"{world.now:.3f}\n".encode())
+    return Reply(*world.gateway.handle_foreign(exchange.method, exchange.target, dict(exchange.headers), exchange.body))
+
+
+def _take_up(world: World, build: Build) -> None:
+    """Go on for real, from what the world has answered so far."""
+    build.run.memo = ""
+    shop = _restored(world, build)
+    wire.lay_before(shop.seat, build.run.played)
+    build.run.played = []
+    _run(world, build, shop)
+
+
+# ---- in the log
+
+
+def log_lines(world: World, build: Build, attempt: Attempt) -> list[logs.Line]:
+    """What an attempt shows in the log."""
+    job = _job(build, attempt.phase, attempt.start, attempt.succeeding)
+    lines: list[logs.Line] = []
+    began = build.run.begun
+    for step in shell.steps(attempt.output, began):
+        command, status = job.all[step.number], attempt.exit_code if step.status is None else step.status
+        lines.append(logs.container(began, f"Running command {command}", world))
+        for time, text in step.output:
+            lines += [(time, line) for line in text.splitlines()]
+            began = time
+        if status != 0:
+            lines += [(began, ""), logs.container(began, _failed(command, status), world)]
+    return lines
+
+
+def _failed(command: str, status: int) -> str:
+    return f"Command did not exit successfully {command} exit status {status}"

@@ -1,0 +1,180 @@
+"""One shell for all commands of a build: what bash is told for a phase, and what it tells back.
+
+Every phase is a process of its own.  It takes over the shell where the last one left it (variables, functions,
+options, folder) and leaves it in turn, so that the commands see one shell (build-spec-ref: version 0.2).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runbook_lib.sandbox.shims.seat import DOOR, DOOR_VARIABLES, FOLDER
+
+STATE, EXPORTED, DRIVER = "state.sh", "exported", "driver.sh"
+SCRIPT = "codebuild/output/tmp/script.sh"
+MARK = "\x1e"
+
+PROGRAM = r"""
+exec 63>&1
+printf '%s\n' @door@ > @folder@/@door_file@
+@forget@
+__codebuild_mark() { builtin printf '\036%s\n' "$*" >&63; }
+__codebuild_save() {
+  __codebuild_ifs=$IFS; IFS=$' \t\n'
+  {
+    for __codebuild_name in $(compgen -v); do
+      case $__codebuild_name in
+        __codebuild_*|BASH*|FUNCNAME|DIRSTACK|GROUPS|PIPESTATUS|RANDOM|SRANDOM|SECONDS|EPOCH*|LINENO|COMP_*|HISTCMD) ;;
+        _|EUID|UID|PPID|SHELLOPTS|SHLVL|IFS|OLDPWD|PWD|CODEBUILD_BUILD_SUCCEEDING) ;;
+        *) declare -p "$__codebuild_name" ;;
+      esac
+    done
+    builtin printf 'IFS=%q\n' "$__codebuild_ifs"
+    declare -f
+    shopt -p
+    builtin printf 'cd %q\n' "$PWD"
+    umask -p
+    builtin printf '%s\n' "$__codebuild_options"
+  } > @folder@/@state@ 2>/dev/null
+  for __codebuild_name in @exported@; do
+    builtin printf '%s=%s\0' "$__codebuild_name" "${!__codebuild_name}"
+  done > @folder@/@exported_file@
+}
+__codebuild_leave() {
+  { __codebuild_status=$?; __codebuild_options=$(set +o); set +eux; trap - EXIT; } 2>/dev/null
+  if [ "$__codebuild_inside" = 1 ]; then __codebuild_mark "end $__codebuild_at $__codebuild_status"; fi
+  __codebuild_save
+}
+__codebuild_commands=(@commands@)
+__codebuild_last=@last@
+__codebuild_at=$((@start@ - 1))
+__codebuild_inside=0
+__codebuild_skip=0
+__codebuild_trace=
+. @folder@/@state@
+export CODEBUILD_BUILD_SUCCEEDING=@succeeding@
+command_not_found_handle() { echo "skipped in the sandbox: $*" >&2; }
+trap __codebuild_leave EXIT
+while { ((++__codebuild_at < ${#__codebuild_commands[*]})); } 2>/dev/null; do
+  {
+    if [ $__codebuild_skip = 1 ] && [ $__codebuild_at -lt $__codebuild_last ]; then continue; fi
+    case $- in *x*) __codebuild_trace='set -x; '; set +x ;; *) __codebuild_trace= ;; esac
+    builtin printf '%s%s\n' "$__codebuild_trace" "${__codebuild_commands[$__codebuild_at]}" > @script@
+    __codebuild_mark "begin $__codebuild_at"
+    __codebuild_inside=1
+  } 2>/dev/null
+  . @script@
+  {
+    __codebuild_status=$?
+    case $- in *x*) set +x; __codebuild_trace='set -x' ;; *) __codebuild_trace= ;; esac
+    __codebuild_inside=0
+    __codebuild_mark "end $__codebuild_at $__codebuild_status"
+    if [ $__codebuild_status != 0 ]; then
+      __codebuild_skip=1
+      if [ $__codebuild_at -ge $__codebuild_last ]; then break; fi
+    fi
+    $__codebuild_trace
+  } 2>/dev/null
+done
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run of the shell is to do: the commands from `start` on, those after `last` in any case."""
+
+    commands: tuple[str, ...]
+    finally_: tuple[str, ...]
+    start: int
+    succeeding: bool
+    exported: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.commands, *self.finally_)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one command: its number, what it wrote as (world's time, text), its exit code (None: never said)."""
+
+    number: int
+    output: tuple[tuple[float, str], ...]
+    status: int | None
+
+
+def write_state(root: str, variables: Mapping[str, str], directory: str) -> None:
+    """The shell in which the first phase begins."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    Path(root, FOLDER, STATE).write_text("\n".join([*lines, f"cd {shlex.quote(directory)}", "umask 0022", ""]))
+
+
+def command(root: str, shell: str, job: Job, *, keep_door: bool) -> list[str]:
+    """The command that runs one phase; keep_door leaves the world's address and credentials to the commands."""
+    folder = f"{root}/{FOLDER}"
+    filled = {
+        "folder": shlex.quote(folder),
+        "script": shlex.quote(f"{root}/{SCRIPT}"),
+        "door": " ".join(f'"${name}"' for name in DOOR_VARIABLES),
+        "door_file": DOOR,
+        "forget": ":" if keep_door else "unset ${!AWS_@} ${!RUNBOOK_SANDBOX_@}",
+        "state": STATE,
+        "exported": " ".join(job.exported) or "''",
+        "exported_file": EXPORTED,
+        "commands": " ".join(shlex.quote(each) for each in job.all),
+        "last": str(len(job.commands)),
+        "start": str(job.start),
+        "succeeding": str(int(job.succeeding)),
+    }
+    Path(folder, DRIVER).write_text(_fill(PROGRAM, filled))
+    posix = [] if shell == "bash" else ["--posix"]
+    return [f"{root}/usr/bin/bash", "--noprofile", "--norc", *posix, f"{folder}/{DRIVER}"]
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    # In one pass: a command may hold what looks like another name.
+    pieces = text.split("@")
+    return "".join(values[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def steps(output: str, started: float) -> list[Step]:
+    """What the commands wrote, one by one; `started` is the world's time when the shell began."""
+    found: list[Step] = []
+    now, text, number = started, [], -1
+    for piece in _pieces(output):
+        if not isinstance(piece, tuple):
+            text.append((now, piece))
+            continue
+        word, *rest = piece
+        if word == "now":
+            now = float(rest[0])
+        elif word == "begin":
+            number = int(rest[0])
+        else:
+            found.append(Step(int(rest[0]), tuple(text), int(rest[1])))
+            number, text = -1, []
+    if number >= 0:
+        found.append(Step(number, tuple(text), None))
+    return found
+
+
+def _pieces(output: str) -> Sequence[str | tuple[str, ...]]:
+    first, *others = output.split(MARK)
+    pieces: list[str | tuple[str, ...]] = [first] if first else []
+    for each in others:
+        mark, _, text = each.partition("\n")
+        pieces.append(tuple(mark.split()))
+        if text:
+            pieces.append(text)
+    return pieces
+
+
+def read_exported(root: str) -> dict[str, str]:
+    """The variables that the last shell left for export."""
+    path = Path(root, FOLDER, EXPORTED)
+    content = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    return dict(entry.partition("=")[::2] for entry in content.split("\0") if entry)

@@ -1,0 +1,89 @@
+"""What is done in the phases that run no commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from runbook_lib.sandbox import permissions
+from runbook_lib.sandbox.services.codebuild import artifacts, buildspec, environment, logs, memo, performing, source
+from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
+from runbook_lib.sandbox.services.codebuild.store import Build
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.world import World
+
+SERVICE = "codebuild.amazonaws.com"
+CLIENT_ERROR, YAML_ERROR = "CLIENT_ERROR", "YAML_FILE_ERROR"
+
+
+def _submit(world: World, build: Build) -> None:
+    role = build.plan.settings["serviceRole"]
+    if permissions.assumable(world, role, SERVICE):
+        raise PhaseFailed(
+            "ACCESS_DENIED", f"CodeBuild is not authorized to perform: sts:AssumeRole on service role {role}"
+        )
+
+
+def _download(world: World, build: Build) -> None:
+    run = build.run
+    run.folder = "src" + world.ids.digits("codebuild source", 9)
+    logs.say(world, build, "Waiting for agent ping", "Waiting for DOWNLOAD_SOURCE", "Phase is DOWNLOAD_SOURCE")
+    run.sources = source.fetch_all(world, build)
+    build.resolved = run.sources[""].revision if "" in run.sources else ""
+    folder = f"/codebuild/output/{run.folder}/src"
+    logs.say(world, build, f"CODEBUILD_SRC_DIR={folder}")
+    text, file = _buildspec(world, build, folder)
+    logs.say(world, build, f"YAML location is {file}", "Processing environment variables")
+    try:
+        run.spec = buildspec.parse(text, file.rpartition("/src/")[2])
+    except buildspec.BuildspecError as error:
+        raise PhaseFailed(YAML_ERROR, str(error)) from None
+    run.variables, run.secrets = environment.resolve(world, build, run.spec)
+    run.key = memo.key(world, build)
+    run.memo = run.key if memo.find(world, run.key) else ""
+    logs.say(world, build, *_introduction(run.spec, folder))
+
+
+def _buildspec(world: World, build: Build, folder: str) -> tuple[str, str]:
+    """The text of the buildspec and where the log says it lies."""
+    given = build.plan.source.get("buildspec", "")
+    if "\n" in given or given.startswith("version:"):
+        return given, f"{folder}/codebuild/readonly/buildspec.yml"
+    name = given or "buildspec.yml"
+    if given.startswith("arn:"):
+        bucket, _, key = given.partition(":::")[2].partition("/")
+        return world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode(), given
+    file = source.members(build.run.sources[""]).get(name.removeprefix("./")) if "" in build.run.sources else None
+    if file is None:
+        raise PhaseFailed(YAML_ERROR, f"stat {folder}/{name}: no such file or directory")
+    return file.content.decode("utf-8-sig", errors="replace"), f"{folder}/{name}"
+
+
+def _introduction(spec: buildspec.Spec, folder: str) -> list[str]:
+    counts = [f" {name.upper()}: {len(phase.commands)} commands" for name, phase in spec.phases.items()]
+    runtimes = [f"{name}={version}" for phase in spec.phases.values() for name, version in phase.runtimes.items()]
+    users = {user for user in (spec.user, *(phase.user for phase in spec.phases.values())) if user}
+    said = [f"Selecting runtime {each}: nothing to install in the sandbox" for each in runtimes]
+    said += [] if runtimes else ["No runtime version selected in buildspec."]
+    said += [f"run-as {user} is ignored in the sandbox: commands run as its own user" for user in sorted(users)]
+    said += [f"{section} is not served in the sandbox" for section in spec.unserved]
+    return [*said, f"Moving to directory {folder}", f"Phases found in YAML: {len(spec.phases)}", *counts]
+
+
+def _upload(world: World, build: Build) -> None:
+    assert build.run.spec is not None
+    build.run.collected = performing.collect(world, build)
+    wanted = artifacts.wanted(build, build.run.spec)
+    for name, found in build.run.collected.items():
+        logs.say(world, build, *found.said, *([found.problem] if found.problem else []))
+        if found.problem:
+            raise PhaseFailed(CLIENT_ERROR, found.problem)
+        artifacts.upload(world, build, name, found.packed, wanted[name])
+
+
+WORK: dict[str, Callable[[World, Build], None]] = {
+    "SUBMITTED": _submit,
+    "DOWNLOAD_SOURCE": _download,
+    "UPLOAD_ARTIFACTS": _upload,
+}
