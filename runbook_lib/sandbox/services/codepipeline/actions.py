@@ -93,9 +93,11 @@ def _from_connection(world: World, run: Execution, made: ActionRun, output: str)
 
 
 def _revise(world: World, run: Execution, made: ActionRun, revision: str, summary: str, url: str | None) -> None:
-    made.external, made.summary = revision, summary
-    found = {"actionName": made.name, "revisionId": revision, "revisionSummary": summary, "created": world.now}
-    run.revisions.append({**found, **({"revisionUrl": url} if url else {})})
+    made.external, made.summary = revision, summary or None
+    # The model's shortest summary has one letter: a commit without a message has none.
+    optional = {"revisionSummary": summary, "revisionUrl": url}
+    found = {"actionName": made.name, "revisionId": revision, "created": world.now}
+    run.revisions.append(found | {key: value for key, value in optional.items() if value})
 
 
 def _build(world: World, found: Pipeline, run: Execution, made: ActionRun, action: dict[str, Any]) -> None:
