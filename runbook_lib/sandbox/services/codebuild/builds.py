@@ -140,7 +140,8 @@ def batch_get(call: Call) -> dict[str, Any]:
     ids = {each: each.rpartition("build/")[2] for each in wanted}
     return {
         "builds": [shown(call.world, known[id]) for id in ids.values() if id in known],
-        "buildsNotFound": [each for each, id in ids.items() if id not in known],
+        # The model wants at least one id here, so the gateway lets no empty list pass.
+        "buildsNotFound": [each for each, id in ids.items() if id not in known] or None,
     }
 
 
@@ -154,7 +155,7 @@ def batch_delete(call: Call) -> dict[str, Any]:
             deleted.append(call.world.arn("codebuild", f"build/{id}"))
         else:
             kept.append({"id": wanted, "statusCode": "BUILD_IN_PROGRESS" if id in known else "BUILD_NOT_FOUND"})
-    return {"buildsDeleted": deleted, "buildsNotDeleted": kept}
+    return {"buildsDeleted": deleted or None, "buildsNotDeleted": kept}
 
 
 def list_(call: Call) -> dict[str, Any]:

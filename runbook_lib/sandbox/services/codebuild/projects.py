@@ -91,7 +91,8 @@ def batch_get(call: Call) -> dict[str, Any]:
     names = {wanted: wanted.rpartition("project/")[2] for wanted in call.params["names"]}
     return {
         "projects": [_shown(call.world, known[name]) for name in names.values() if name in known],
-        "projectsNotFound": [wanted for wanted, name in names.items() if name not in known],
+        # The model wants at least one name here, so the gateway lets no empty list pass.
+        "projectsNotFound": [wanted for wanted, name in names.items() if name not in known] or None,
     }
 
 
