@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
     from runbook_lib.sandbox.world import World
 
+PAGE = 100
+INSTALLED = ("GitHubEnterpriseServer", "GitLabSelfManaged")  # they are reached through a host
+
 
 @dataclass
 class Connection:
@@ -23,6 +26,7 @@ class Connection:
     provider: str
     status: str = "PENDING"
     repositories: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -32,6 +36,16 @@ class CodeConnectionsStore:
     connections: dict[str, Connection] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit with its files as a ZIP; the date of its author is in seconds, with the zone after it."""
+
+    id: str
+    message: str
+    author_date: str
+    files: bytes
+
+
 def complete(world: World, arn: str, repositories: dict[str, str]) -> None:
     """What a person does in the console: the connection is AVAILABLE and reads these repositories."""
     found = _connection(world, arn)
@@ -39,27 +53,54 @@ def complete(world: World, arn: str, repositories: dict[str, str]) -> None:
     found.repositories.update(repositories)
 
 
-def archive(world: World, arn: str, repository: str, branch: str) -> tuple[str, str, bytes]:
-    """The head of a branch: commit id, message, and its files as a ZIP."""
+def head(world: World, arn: str, repository: str, revision: str) -> str:
+    """The id of the commit that a branch or another name stands for."""
+    return _resolved(_folder(world, arn, repository), repository, revision)
+
+
+def commit(world: World, arn: str, repository: str, revision: str) -> Commit:
+    """The commit that a branch or another name stands for."""
+    folder = _folder(world, arn, repository)
+    id = _resolved(folder, repository, revision)
+    date, _, message = _git(folder, "log", "-1", "--format=%ad%n%B", "--date=raw", id).decode().partition("\n")
+    return Commit(id, message.strip(), date, _git(folder, "archive", "--format=zip", id))
+
+
+def _folder(world: World, arn: str, repository: str) -> str:
     found = _connection(world, arn)
     if found.status != "AVAILABLE":
-        text = f"The connection {arn} is in state {found.status}: complete it in the console"
-        raise AwsError("ConnectionUnavailableException", text)
-    folder = found.repositories.get(repository)
-    if folder is None:
-        raise AwsError("ResourceNotFoundException", f"The repository {repository} could not be found")
-    commit = _git(folder, "rev-parse", branch).decode().strip()
-    message = _git(folder, "log", "-1", "--format=%s", commit).decode().strip()
-    return commit, message, _git(folder, "archive", "--format=zip", commit)
+        text = f"Connection {arn} is not available: its status is {found.status}. A person completes it in the console."
+        raise AwsError("ResourceUnavailableException", text)
+    if repository not in found.repositories:
+        text = f"No repository {repository} found through connection {found.name}"
+        raise AwsError("ResourceNotFoundException", text)
+    return found.repositories[repository]
+
+
+def _resolved(folder: str, repository: str, revision: str) -> str:
+    words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False)
+    if done.returncode:
+        text = f"No Branch [{revision}] found for FullRepositoryName [{repository}]"
+        raise AwsError("ResourceNotFoundException", text)
+    return done.stdout.decode().strip()
+
+
+def _git(folder: str, *words: str) -> bytes:
+    return subprocess.run(["git", "-C", folder, *words], capture_output=True, check=True).stdout
 
 
 def create(call: Call) -> dict[str, Any]:
     """CreateConnection: it waits for a person."""
-    name = call.params["ConnectionName"]
+    told = call.params
+    if told.get("HostArn") or told.get("ProviderType") in INSTALLED:
+        raise AwsError("ResourceUnavailableException", "Hosts are not simulated: name a provider that needs none")
+    if "ProviderType" not in told:
+        raise AwsError("ValidationException", "One of ProviderType and HostArn must be given")
     arn = call.world.arn("codeconnections", f"connection/{call.world.ids.uuid('connection')}")
-    made = Connection(arn, name, call.params.get("ProviderType", "GitHub"))
-    _store(call.world).connections[arn] = made
-    return {"ConnectionArn": arn}
+    tags = {tag["Key"]: tag["Value"] for tag in told.get("Tags", ())}
+    _store(call.world).connections[arn] = Connection(arn, told["ConnectionName"], told["ProviderType"], tags=tags)
+    return {"ConnectionArn": arn, **({"Tags": told["Tags"]} if tags else {})}
 
 
 def get(call: Call) -> dict[str, Any]:
@@ -68,8 +109,13 @@ def get(call: Call) -> dict[str, Any]:
 
 
 def list_all(call: Call) -> dict[str, Any]:
-    """ListConnections."""
-    return {"Connections": [_shown(call, found) for found in _store(call.world).connections.values()]}
+    """ListConnections, narrowed by provider."""
+    told, known = call.params, _store(call.world).connections.values()
+    wanted = told.get("ProviderTypeFilter")
+    found = [_shown(call, one) for one in known if wanted in (None, one.provider) and "HostArnFilter" not in told]
+    first, size = int(told.get("NextToken", "0")), told.get("MaxResults") or PAGE
+    token = {"NextToken": str(first + size)} if first + size < len(found) else {}
+    return {"Connections": found[first : first + size], **token}
 
 
 def delete(call: Call) -> dict[str, Any]:
@@ -77,6 +123,27 @@ def delete(call: Call) -> dict[str, Any]:
     _connection(call.world, call.params["ConnectionArn"])
     del _store(call.world).connections[call.params["ConnectionArn"]]
     return {}
+
+
+def tag(call: Call) -> dict[str, Any]:
+    """TagResource."""
+    found = _connection(call.world, call.params["ResourceArn"])
+    found.tags.update({tag["Key"]: tag["Value"] for tag in call.params["Tags"]})
+    return {}
+
+
+def untag(call: Call) -> dict[str, Any]:
+    """UntagResource."""
+    found = _connection(call.world, call.params["ResourceArn"])
+    for key in call.params["TagKeys"]:
+        found.tags.pop(key, None)
+    return {}
+
+
+def tags(call: Call) -> dict[str, Any]:
+    """ListTagsForResource."""
+    found = _connection(call.world, call.params["ResourceArn"])
+    return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(found.tags.items())]}
 
 
 def _connection(world: World, arn: str) -> Connection:
@@ -100,19 +167,14 @@ def _shown(call: Call, found: Connection) -> dict[str, Any]:
     }
 
 
-def _git(folder: str, *words: str) -> bytes:
-    done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False)
-    if done.returncode:
-        text = done.stderr.decode(errors="replace").strip()
-        raise AwsError("ResourceNotFoundException", f"The repository could not be read: {text}")
-    return done.stdout
-
-
 STORE = CodeConnectionsStore
 OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "CreateConnection": create,
     "GetConnection": get,
     "ListConnections": list_all,
     "DeleteConnection": delete,
+    "TagResource": tag,
+    "UntagResource": untag,
+    "ListTagsForResource": tags,
 }
 HANDLERS: dict[str, Callable[..., None]] = {}

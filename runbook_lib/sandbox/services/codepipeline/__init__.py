@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codepipeline import actions, bluegreen, catalogue, control, flow, rolling, shows
-from runbook_lib.sandbox.services.codepipeline.flow import start
+from runbook_lib.sandbox.services.codepipeline import (
+    actions,
+    again,
+    approval,
+    bluegreen,
+    building,
+    catalogue,
+    control,
+    flow,
+    polling,
+    rolling,
+    shows,
+    sources,
+)
+from runbook_lib.sandbox.services.codepipeline.starts import start
 from runbook_lib.sandbox.services.codepipeline.store import CodePipelineStore
 
 if TYPE_CHECKING:
@@ -37,10 +50,12 @@ OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
 HANDLERS: dict[str, Callable[..., None]] = {
     "codepipeline.enter": flow.enter,
     "codepipeline.run_actions": flow.run_actions,
-    "codepipeline.fetch": actions.fetch,
-    "codepipeline.built": actions.built,
+    "codepipeline.stage_failed": again.stage_failed,
+    "codepipeline.poll": polling.poll,
+    "codepipeline.fetch": sources.fetch,
+    "codepipeline.built": building.built,
     "codepipeline.fail": actions.fail,
-    "codepipeline.approval_expired": actions.approval_expired,
+    "codepipeline.approval_expired": approval.expired,
     "codepipeline.roll": rolling.roll,
     "codepipeline.rolling": rolling.rolling,
     "codepipeline.deploy": bluegreen.deploy,

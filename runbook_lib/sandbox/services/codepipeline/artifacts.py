@@ -8,15 +8,17 @@ import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codepipeline.store import pipeline
+from runbook_lib.sandbox.services.codepipeline.failure import asking
+from runbook_lib.sandbox.services.codepipeline.store import Definition, Place, pipeline
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
+CLONE_REFERENCE = "CODEBUILD_CLONE_REF"
 
 
-def place(world: World, name: str, artifact: str) -> tuple[str, str]:
+def place(world: World, name: str, artifact: str) -> Place:
     """Where a new artifact goes: bucket, and <pipeline>/<artifact>/<seven letters>."""
     definition = pipeline(world, name).definition
     stores = definition.get("artifactStores") or {world.settings.region: definition["artifactStore"]}
@@ -24,36 +26,42 @@ def place(world: World, name: str, artifact: str) -> tuple[str, str]:
     return bucket, f"{name[:20]}/{artifact[:10]}/{world.ids.hex('artifact', 7)}"
 
 
-def put(world: World, name: str, artifact: str, body: bytes) -> tuple[str, str]:
+def put(world: World, name: str, artifact: str, body: bytes) -> Place:
     """Keep an artifact and say where."""
     bucket, key = place(world, name, artifact)
-    world.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    with asking("Amazon S3"):
+        world.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     return bucket, key
 
 
-def get(world: World, where: tuple[str, str]) -> bytes:
+def get(world: World, where: Place) -> bytes:
     """An artifact's ZIP."""
-    body: bytes = world.client("s3").get_object(Bucket=where[0], Key=where[1])["Body"].read()
+    with asking("Amazon S3"):
+        body: bytes = world.client("s3").get_object(Bucket=where[0], Key=where[1])["Body"].read()
     return body
 
 
-def get_object(world: World, bucket: str, key: str) -> tuple[bytes, str] | None:
-    """An object with its version, None when there is none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        found = world.client("s3").get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket"):
-            return None
-        raise
-    return found["Body"].read(), found.get("VersionId", "null")
-
-
 def file(body: bytes, path: str) -> bytes | None:
-    """A file of an artifact's ZIP, None when it is not in it."""
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return archive.read(path) if path in archive.namelist() else None
+    """A file of an artifact's ZIP, None when it is not in it or when this is no ZIP."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            return archive.read(path) if path in archive.namelist() else None
+    except zipfile.BadZipFile:
+        return None
+
+
+def is_reference(definition: Definition, artifact: str) -> bool:
+    """Whether an artifact is only a reference to a commit, which CodeBuild clones and nobody else can read.
+
+    In the sandbox it has the files in it all the same, because CodeBuild takes them from there.
+    """
+    made_by = [
+        action
+        for stage in definition["stages"]
+        for action in stage["actions"]
+        if artifact in [one["name"] for one in action["outputArtifacts"]]
+    ]
+    return any(action["configuration"].get("OutputArtifactFormat") == CLONE_REFERENCE for action in made_by)
 
 
 def packed(files: Mapping[str, Any]) -> bytes:

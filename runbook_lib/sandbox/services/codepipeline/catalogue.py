@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import permissions
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codepipeline import flow, structure
-from runbook_lib.sandbox.services.codepipeline.store import Pipeline, pipeline, store
+from runbook_lib.sandbox.services.codepipeline import flow, polling, starts, structure
+from runbook_lib.sandbox.services.codepipeline.store import Pipeline, executions, pipeline, store
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -20,18 +20,25 @@ PRINCIPAL = "codepipeline.amazonaws.com"
 def create(call: Call) -> dict[str, Any]:
     """CreatePipeline: the first run starts at once."""
     world, told = call.world, copy.deepcopy(call.params["pipeline"])
-    structure.check(told)
+    structure.check(told, world.settings.region)
     if told["name"] in store(world).pipelines:
-        raise AwsError(
-            "PipelineNameInUseException", f"A pipeline with the name '{told['name']}' already exists in account"
-        )
+        text = f"A pipeline with the name '{told['name']}' already exists in account '{call.account}'"
+        raise AwsError("PipelineNameInUseException", text)
     _check_role(world, told)
     tags = {tag["key"]: tag["value"] for tag in call.params.get("tags", ())}
     definition = _complete(told, version=1)
     arn = world.arn("codepipeline", told["name"])
-    store(world).pipelines[told["name"]] = Pipeline(told["name"], arn, [definition], world.now, world.now, tags)
-    flow.start(world, told["name"], trigger="CreatePipeline", detail=call.caller)
+    found = Pipeline(told["name"], arn, [definition], world.now, world.now, tags)
+    store(world).pipelines[told["name"]] = found
+    polling.watch(world, found)
+    _start_first(world, found, call.caller)
     return {"pipeline": definition, "tags": call.params.get("tags", [])}
+
+
+def _start_first(world: World, found: Pipeline, caller: str) -> None:
+    """The first run; a pipeline whose variables have no defaults waits to be started with them."""
+    if all("defaultValue" in one for one in found.definition.get("variables", ())):
+        starts.start(world, found.name, trigger="CreatePipeline", detail=caller)
 
 
 def get(call: Call) -> dict[str, Any]:
@@ -52,18 +59,27 @@ def get(call: Call) -> dict[str, Any]:
 def update(call: Call) -> dict[str, Any]:
     """UpdatePipeline: a new version; its number in the request is ignored."""
     world, told = call.world, copy.deepcopy(call.params["pipeline"])
-    found = pipeline(world, told["name"])
-    structure.check(told)
+    found = store(world).pipelines.get(told["name"])
+    if found is None:
+        # The model of this operation has no PipelineNotFoundException.
+        text = f"Account '{call.account}' does not have a pipeline with name '{told['name']}'"
+        raise AwsError("InvalidStructureException", text)
+    structure.check(told, world.settings.region)
     _check_role(world, told)
     found.versions.append(_complete(told, version=found.version + 1))
     found.updated = world.now
     flow.structure_changed(world, found)
+    polling.watch(world, found)
     return {"pipeline": found.definition}
 
 
 def delete(call: Call) -> dict[str, Any]:
-    """DeletePipeline: answers the same when there is none."""
-    store(call.world).pipelines.pop(call.params["name"], None)
+    """DeletePipeline: its runs are gone with it; answers the same when there is none."""
+    name, kept = call.params["name"], store(call.world)
+    kept.pipelines.pop(name, None)
+    for run in executions(call.world, name):
+        del kept.executions[run.id]
+    kept.requests = {request: run for request, run in kept.requests.items() if request[0] != name}
     return {}
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codepipeline import flow
+from runbook_lib.sandbox.services.codepipeline import again, approval, flow, starts, structure
 from runbook_lib.sandbox.services.codepipeline.store import (
-    Execution,
     Pipeline,
     Transition,
     execution,
-    executions,
+    find_execution,
     pipeline,
     stage_of,
     store,
@@ -20,46 +20,64 @@ from runbook_lib.sandbox.services.codepipeline.store import (
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
-    from runbook_lib.sandbox.world import World
 
-REASON = re.compile(r"^[a-zA-Z0-9!@ ().*?\-]{1,300}$")
+REASON = r"[a-zA-Z0-9!@ \(\)\.\*\?\-]+"
+# Which revision a source action takes by its provider (CodePipeline API reference, SourceRevisionOverride).
+REVISION_TYPES = {
+    "CodeCommit": "COMMIT_ID",
+    "CodeStarSourceConnection": "COMMIT_ID",
+    "ECR": "IMAGE_DIGEST",
+    "S3": "S3_OBJECT_VERSION_ID",
+}
 
 
 def start(call: Call) -> dict[str, Any]:
     """StartPipelineExecution; the same clientRequestToken starts one run."""
-    token = call.params.get("clientRequestToken")
-    known = store(call.world).requests
-    if token and token in known:
-        return {"pipelineExecutionId": known[token]}
-    variables = {one["name"]: one["value"] for one in call.params.get("variables", ())}
-    run = flow.start(
-        call.world,
-        call.params["name"],
+    world, told = call.world, call.params
+    found, known = pipeline(world, told["name"]), store(world).requests
+    request = (told["name"], told.get("clientRequestToken", ""))
+    if request in known:
+        return {"pipelineExecutionId": known[request]}
+    run = starts.start(
+        world,
+        found.name,
         trigger="StartPipelineExecution",
         detail=call.caller,
-        variables=variables,
+        variables={one["name"]: one["value"] for one in told.get("variables", ())},
+        overrides=_overrides(found, told.get("sourceRevisions", ())),
     )
-    if token:
-        known[token] = run
+    if request[1]:
+        known[request] = run
     return {"pipelineExecutionId": run}
+
+
+def _overrides(found: Pipeline, told: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    sources = {
+        action["name"]: action["actionTypeId"]["provider"] for action in found.definition["stages"][0]["actions"]
+    }
+    for one in told:
+        if one["actionName"] not in sources:
+            text = f"Pipeline '{found.name}' does not have a source action with name '{one['actionName']}'"
+            raise AwsError("ValidationException", text)
+        provider = sources[one["actionName"]]
+        if one["revisionType"] != REVISION_TYPES[provider]:
+            text = f"A {provider} action takes a revision of type {REVISION_TYPES[provider]}, not {one['revisionType']}"
+            raise AwsError("ValidationException", text)
+    return {one["actionName"]: one["revisionValue"] for one in told}
 
 
 def stop(call: Call) -> dict[str, Any]:
     """StopPipelineExecution: wait for running actions, or abandon them."""
     world, told = call.world, call.params
-    run = execution(world, told["pipelineName"], told["pipelineExecutionId"])
-    if run.over:
-        text = f"The pipeline execution {run.id} is {run.status} and cannot be stopped"
+    run = find_execution(world, told["pipelineName"], told["pipelineExecutionId"])
+    if run is None or run.over:
+        status = run.status if run else "unknown"
+        text = f"Unable to stop the pipeline execution {told['pipelineExecutionId']}: it is {status}"
         raise AwsError("PipelineExecutionNotStoppableException", text)
     if run.status == "Stopping" and not told.get("abandon"):
-        raise AwsError("DuplicatedStopRequestException", "The pipeline execution is already in a Stopping state")
-    run.status, run.reason = "Stopping", told.get("reason")
-    running = [made for made in run.runs if made.status == "InProgress"]
-    if not running:
-        flow.end(world, run, "Stopped")
-    elif told.get("abandon"):
-        for made in running:
-            flow.finish(world, run.id, made.id, status="Abandoned")
+        raise AwsError("DuplicatedStopRequestException", "The pipeline execution is already in a Stopping state.")
+    run.reason = told.get("reason") or run.reason
+    flow.halt(world, run, abandon=bool(told.get("abandon")))
     return {"pipelineExecutionId": run.id}
 
 
@@ -67,17 +85,14 @@ def retry(call: Call) -> dict[str, Any]:
     """RetryStageExecution: the failed actions of a stage again, or all of them."""
     world, told = call.world, call.params
     found, stage = _stage(call)
-    run = execution(world, found.name, told["pipelineExecutionId"])
-    if found.latest.get(stage) != run.id:
-        raise AwsError("NotLatestPipelineExecutionException", f"{run.id} is not the latest execution of stage {stage}")
-    newest = {made.name: made for made in run.runs if made.stage == stage}
-    failed = [name for name, made in newest.items() if made.status == "Failed"]
-    if run.stages.get(stage) != "Failed" or not failed or run.version != found.version or stage in found.inside:
-        raise AwsError("StageNotRetryableException", f"The stage {stage} cannot be retried")
-    run.status, run.stages[stage], run.updated = "InProgress", "InProgress", world.now
-    found.inside[stage] = run.id
-    again = failed if told["retryMode"] == "FAILED_ACTIONS" else list(newest)
-    world.after(world.settings.pipeline_action_latency, "codepipeline.run_actions", run.id, stage, again)
+    run = find_execution(world, found.name, told["pipelineExecutionId"])
+    if run is None or (found.mode != "PARALLEL" and found.latest.get(stage) != run.id):
+        text = f"{told['pipelineExecutionId']} is not the latest execution of stage {stage}"
+        raise AwsError("NotLatestPipelineExecutionException", text)
+    if run.stages.get(stage) != "Failed" or run.version != found.version or stage in found.inside:
+        text = "The pipeline structure or stage state might have changed, or the stage contains no failed actions."
+        raise AwsError("StageNotRetryableException", f"Unable to retry stage {stage}. {text}")
+    again.retry(world, found, run, stage, mode=told["retryMode"], trigger=again.BY_HAND)
     return {"pipelineExecutionId": run.id}
 
 
@@ -89,61 +104,26 @@ def rollback(call: Call) -> dict[str, Any]:
     if target.version != found.version:
         text = f"The pipeline execution {target.id} ran on version {target.version} of the pipeline, which is outdated"
         raise AwsError("PipelineExecutionOutdatedException", text)
-    if target.kind == "ROLLBACK" or target.stages.get(stage) != "Succeeded" or stage == found.stage_names()[0]:
+    is_source = stage == found.stage_names()[0]
+    if is_source or found.mode == "PARALLEL" or not again.may_go_back_to(found, target, stage):
         text = f"The stage {stage} cannot be rolled back to the execution {target.id}"
         raise AwsError("UnableToRollbackStageException", text)
-    run = Execution(
-        id=world.ids.uuid("pipeline execution"),
-        number=world.ids.number("pipeline execution number"),
-        pipeline=found.name,
-        version=found.version,
-        trigger="ManualRollback",
-        detail=call.caller,
-        started=world.now,
-        updated=world.now,
-        kind="ROLLBACK",
-        target=target.id,
-        artifacts=dict(target.artifacts),
-        namespaces=dict(target.namespaces),
-        revisions=list(target.revisions),
-    )
-    store(world).executions[run.id] = run
-    number = found.stage_names().index(stage)
-    world.after(world.settings.pipeline_action_latency, "codepipeline.enter", run.id, number)
-    return {"pipelineExecutionId": run.id}
+    run = starts.roll_back(world, found, stage, target, trigger="ManualRollback", detail=call.caller)
+    return {"pipelineExecutionId": run}
 
 
 def approve(call: Call) -> dict[str, Any]:
-    """PutApprovalResult: approved goes on, rejected fails the action."""
-    world, told = call.world, call.params
-    found, stage = _stage(call)
-    for run in executions(world, found.name):
-        for made in run.runs:
-            if made.stage == stage and made.name == told["actionName"] and made.token == told["token"]:
-                return _answered(world, run, made.id, told, call.caller)
-    raise AwsError("InvalidApprovalTokenException", "The approval token is not valid.")
-
-
-def _answered(world: World, run: Execution, action: str, told: Any, caller: str) -> dict[str, Any]:
-    _, made = flow.action_run(world, run.id, action)
-    if made.status != "InProgress":
-        raise AwsError("ApprovalAlreadyCompletedException", "The approval has already been completed.")
-    made.updated_by = caller
-    summary = told["result"]["summary"]
-    if told["result"]["status"] == "Approved":
-        flow.finish(world, run.id, action, summary=summary)
-    else:
-        error = ("JobFailed", f"Approval rejected: {summary}")
-        flow.finish(world, run.id, action, status="Failed", summary=summary, error=error)
-    return {"approvedAt": world.datetime()}
+    """PutApprovalResult."""
+    return approval.answer(call, *_stage(call))
 
 
 def disable(call: Call) -> dict[str, Any]:
     """DisableStageTransition: runs wait before the stage."""
     found, stage = _stage(call)
     reason = call.params["reason"]
-    if not REASON.match(reason):
-        raise AwsError("ValidationException", f"Value '{reason}' at 'reason' failed to satisfy the constraint")
+    if not re.fullmatch(REASON, reason):
+        raise structure.invalid(reason, "reason", REASON)
+    _inbound(call)
     found.closed[stage] = Transition(reason, call.caller, call.world.now)
     return {}
 
@@ -151,9 +131,15 @@ def disable(call: Call) -> dict[str, Any]:
 def enable(call: Call) -> dict[str, Any]:
     """EnableStageTransition: who waits goes in."""
     found, stage = _stage(call)
+    _inbound(call)
     found.closed.pop(stage, None)
     flow.admit(call.world, found, stage)
     return {}
+
+
+def _inbound(call: Call) -> None:
+    if call.params["transitionType"] != "Inbound":
+        raise AwsError("ValidationException", "Outbound transitions are not simulated: close the way into the next one")
 
 
 def _stage(call: Call) -> tuple[Pipeline, str]:

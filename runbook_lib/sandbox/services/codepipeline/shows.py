@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.codepipeline import notices, urls
 from runbook_lib.sandbox.services.codepipeline.store import (
     ActionRun,
     Execution,
@@ -12,7 +14,6 @@ from runbook_lib.sandbox.services.codepipeline.store import (
     execution,
     executions,
     pipeline,
-    stage_of,
     store,
 )
 
@@ -63,7 +64,9 @@ def get_execution(call: Call) -> dict[str, Any]:
 def list_executions(call: Call) -> dict[str, Any]:
     """ListPipelineExecutions, newest first."""
     pipeline(call.world, call.params["pipelineName"])
+    stage = call.params.get("filter", {}).get("succeededInStage", {}).get("stageName")
     runs = executions(call.world, call.params["pipelineName"])
+    runs = [run for run in runs if stage is None or run.stages.get(stage) == "Succeeded"]
     shown, token = _page(call, runs, call.params.get("maxResults", PAGE))
     return {"pipelineExecutionSummaries": [_summary(call.world, run) for run in shown], **token}
 
@@ -71,15 +74,28 @@ def list_executions(call: Call) -> dict[str, Any]:
 def list_actions(call: Call) -> dict[str, Any]:
     """ListActionExecutions, newest first, of one run or of all."""
     pipeline(call.world, call.params["pipelineName"])
-    only = call.params.get("filter", {}).get("pipelineExecutionId")
-    runs = [run for run in executions(call.world, call.params["pipelineName"]) if only in (None, run.id)]
-    found = [(run, made) for run in runs for made in reversed(run.runs)]
+    found = sorted(_chosen(call), key=lambda one: one[1].started)
+    found.reverse()
     shown, token = _page(call, found, call.params.get("maxResults", PAGE))
     return {"actionExecutionDetails": [_detail(call.world, run, made) for run, made in shown], **token}
 
 
+def _chosen(call: Call) -> list[tuple[Execution, ActionRun]]:
+    """The action runs that the filter asks for, oldest first."""
+    name, told = call.params["pipelineName"], call.params.get("filter", {})
+    latest = told.get("latestInPipelineExecution")
+    only = latest["pipelineExecutionId"] if latest else told.get("pipelineExecutionId")
+    runs = [execution(call.world, name, only)] if only else list(reversed(executions(call.world, name)))
+    if latest and latest["startTimeRange"] == "Latest":
+        return [(run, made) for run in runs for stage in run.stages for made in run.newest(stage).values()]
+    return [(run, made) for run in runs for made in run.runs]
+
+
 def _page(call: Call, found: list[Any], size: int) -> tuple[list[Any], dict[str, str]]:
-    first = int(call.params.get("nextToken", "0"))
+    given = call.params.get("nextToken", "0")
+    if not given.isdigit():
+        raise AwsError("InvalidNextTokenException", "The next token was specified in an invalid format.")
+    first = int(given)
     token = {"nextToken": str(first + size)} if first + size < len(found) else {}
     return found[first : first + size], token
 
@@ -96,6 +112,8 @@ def _stage(world: World, found: Pipeline, stage: Mapping[str, Any]) -> dict[str,
     if run:
         kind = {"type": run.kind} if run.kind != "STANDARD" else {}
         shown["latestExecution"] = {"pipelineExecutionId": run.id, "status": run.stages.get(name, "InProgress"), **kind}
+        if name in run.retries:
+            shown["retryStageMetadata"] = run.retries[name]
     if waiting:
         shown |= {"inboundExecutions": waiting, "inboundExecution": waiting[-1]}
     return shown
@@ -115,9 +133,12 @@ def _transition(world: World, found: Pipeline, stage: str) -> dict[str, Any]:
 
 def _action(world: World, run: Execution | None, stage: str, action: Mapping[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {"actionName": action["name"]}
-    made = _newest(run, stage, action["name"])
+    made = run.newest(stage).get(action["name"]) if run else None
     if run is None or made is None:
         return shown
+    entity = urls.entity(world, made)
+    if entity:
+        shown["entityUrl"] = entity
     revision = next((one for one in run.revisions if one["actionName"] == made.name), None)
     if revision:
         short = {"revisionChangeId": revision["revisionId"][:7]}
@@ -136,9 +157,10 @@ def _latest(world: World, made: ActionRun) -> dict[str, Any]:
     optional = {
         "summary": made.summary,
         "externalExecutionId": made.external,
-        "token": made.token if made.status == "InProgress" else None,
+        "externalExecutionUrl": urls.execution(world, made),
+        "token": made.token if made.in_progress else None,
         "lastUpdatedBy": made.updated_by,
-        "errorDetails": {"code": made.error[0], "message": made.error[1]} if made.error else None,
+        "errorDetails": _error(made),
     }
     return {
         "actionExecutionId": made.id,
@@ -148,13 +170,7 @@ def _latest(world: World, made: ActionRun) -> dict[str, Any]:
     }
 
 
-def _newest(run: Execution | None, stage: str, name: str) -> ActionRun | None:
-    own = [made for made in run.runs if made.stage == stage and made.name == name] if run else []
-    return own[-1] if own else None
-
-
 def _summary(world: World, run: Execution) -> dict[str, Any]:
-    found = store(world).pipelines.get(run.pipeline)
     shown: dict[str, Any] = {
         "pipelineExecutionId": run.id,
         "status": run.status,
@@ -162,7 +178,7 @@ def _summary(world: World, run: Execution) -> dict[str, Any]:
         "lastUpdateTime": world.datetime(run.updated),
         "sourceRevisions": [_source(revision) for revision in run.revisions],
         "trigger": {"triggerType": run.trigger, "triggerDetail": run.detail},
-        "executionMode": found.mode if found else "SUPERSEDED",
+        "executionMode": pipeline(world, run.pipeline).mode,
         "executionType": run.kind,
     }
     if run.reason:
@@ -179,25 +195,14 @@ def _source(revision: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _revision(world: World, revision: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {"name": revision["actionName"], "revisionId": revision["revisionId"]}
+    shown = {"name": revision["artifact"], "revisionId": revision["revisionId"]}
     optional = {key: revision[key] for key in ("revisionSummary", "revisionUrl") if key in revision}
     return {**shown, **optional, "created": world.datetime(revision["created"])}
 
 
 def _detail(world: World, run: Execution, made: ActionRun) -> dict[str, Any]:
-    found = store(world).pipelines.get(run.pipeline)
-    declared = stage_of(found.versions[run.version - 1], made.stage) if found else None
-    action: Mapping[str, Any] = {}
-    if declared:
-        action = next((one for one in declared["actions"] if one["name"] == made.name), {})
-    result: dict[str, Any] = {}
-    if made.external:
-        result["externalExecutionId"] = made.external
-    if made.summary:
-        result["externalExecutionSummary"] = made.summary
-    if made.error:
-        result["errorDetails"] = {"code": made.error[0], "message": made.error[1]}
-    output: dict[str, Any] = {"outputArtifacts": _places(made.outputs), "outputVariables": made.variables}
+    output: dict[str, Any] = {"outputArtifacts": notices.places(made.outputs), "outputVariables": made.variables}
+    result = _result(world, made)
     if result:
         output["executionResult"] = result
     return {
@@ -211,16 +216,27 @@ def _detail(world: World, run: Execution, made: ActionRun) -> dict[str, Any]:
         "status": made.status,
         **({"updatedBy": made.updated_by} if made.updated_by else {}),
         "input": {
-            "actionTypeId": action.get("actionTypeId", {}),
-            "configuration": action.get("configuration", {}),
+            "actionTypeId": made.kind,
+            "configuration": made.declared["configuration"],
             "resolvedConfiguration": made.configuration,
             "region": world.settings.region,
-            "inputArtifacts": _places(made.inputs),
-            **({"namespace": action["namespace"]} if "namespace" in action else {}),
+            "inputArtifacts": notices.places(made.inputs),
+            **{key: made.declared[key] for key in ("namespace", "roleArn") if key in made.declared},
         },
         "output": output,
     }
 
 
-def _places(artifacts: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
-    return [{"name": name, "s3location": {"bucket": where[0], "key": where[1]}} for name, where in artifacts.items()]
+def _result(world: World, made: ActionRun) -> dict[str, Any]:
+    optional = {
+        # An approval's token is here too: in the mode PARALLEL the pipeline's state does not show every run.
+        "externalExecutionId": made.external or made.token,
+        "externalExecutionUrl": urls.execution(world, made),
+        "externalExecutionSummary": made.summary,
+        "errorDetails": _error(made),
+    }
+    return {key: value for key, value in optional.items() if value}
+
+
+def _error(made: ActionRun) -> dict[str, str] | None:
+    return {"code": made.error[0], "message": made.error[1]} if made.error else None

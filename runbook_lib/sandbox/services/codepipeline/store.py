@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 OVER = frozenset({"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"})
+IN_PROGRESS = "InProgress"
 Definition = Mapping[str, Any]
+Place = tuple[str, str]  # bucket and key
 
 
 @dataclass
@@ -21,19 +23,33 @@ class ActionRun:
 
     id: str
     stage: str
-    name: str
+    declared: Definition  # the action in the version of the pipeline that this run belongs to
     started: float
-    configuration: dict[str, str]
-    inputs: dict[str, tuple[str, str]]  # artifact -> (bucket, key)
-    status: str = "InProgress"
+    configuration: dict[str, str]  # with its variables resolved
+    inputs: dict[str, Place]
+    status: str = IN_PROGRESS
     updated: float = 0.0
     external: str | None = None
     summary: str | None = None
     error: tuple[str, str] | None = None
-    outputs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    outputs: dict[str, Place] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     updated_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.declared["name"])
+
+    @property
+    def kind(self) -> Mapping[str, str]:
+        """Category, owner, provider and version."""
+        found: Mapping[str, str] = self.declared["actionTypeId"]
+        return found
+
+    @property
+    def in_progress(self) -> bool:
+        return self.status == IN_PROGRESS
 
 
 @dataclass
@@ -48,19 +64,30 @@ class Execution:
     detail: str
     started: float
     updated: float
-    status: str = "InProgress"
-    kind: str = "STANDARD"
-    target: str | None = None  # the run that a rollback goes back to
+    status: str = IN_PROGRESS
+    attempt: int = 1
+    target: str | None = None  # the run that a rollback goes back to; None for a run that is none
     runs: list[ActionRun] = field(default_factory=list)
-    artifacts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    artifacts: dict[str, Place] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    overrides: dict[str, str] = field(default_factory=dict)  # source action -> the revision that was asked for
     revisions: list[dict[str, Any]] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)  # stage -> status
+    begun: dict[str, int] = field(default_factory=dict)  # stage -> the first of `runs` that counts in it
+    retries: dict[str, dict[str, Any]] = field(default_factory=dict)  # stage -> its retryStageMetadata
     reason: str | None = None
 
     @property
     def over(self) -> bool:
         return self.status in OVER
+
+    @property
+    def kind(self) -> str:
+        return "ROLLBACK" if self.target else "STANDARD"
+
+    def newest(self, stage: str) -> dict[str, ActionRun]:
+        """The last run of each action of a stage, by the action's name."""
+        return {one.name: one for one in self.runs[self.begun.get(stage, 0) :] if one.stage == stage}
 
 
 @dataclass
@@ -86,6 +113,7 @@ class Pipeline:
     inside: dict[str, str] = field(default_factory=dict)  # stage -> run
     waiting: dict[str, list[str]] = field(default_factory=dict)  # stage -> runs, oldest first
     latest: dict[str, str] = field(default_factory=dict)  # stage -> the run that was last in it
+    heads: dict[str, str] = field(default_factory=dict)  # source action that polls -> what it saw last
 
     @property
     def version(self) -> int:
@@ -97,10 +125,16 @@ class Pipeline:
 
     @property
     def mode(self) -> str:
-        return str(self.definition.get("executionMode", "SUPERSEDED"))
+        return str(self.definition["executionMode"])
 
     def stage_names(self) -> list[str]:
         return [stage["name"] for stage in self.definition["stages"]]
+
+    def stage_for(self, run: Execution, name: str) -> Definition:
+        """A stage as it is in the version that a run belongs to."""
+        found = stage_of(self.versions[run.version - 1], name)
+        assert found is not None, f"{run.id} runs in a stage {name} that version {run.version} does not have"
+        return found
 
 
 @dataclass
@@ -109,7 +143,7 @@ class CodePipelineStore:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)
-    requests: dict[str, str] = field(default_factory=dict)
+    requests: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def store(world: World) -> CodePipelineStore:
@@ -126,10 +160,16 @@ def pipeline(world: World, name: str) -> Pipeline:
     return store(world).pipelines[name]
 
 
+def find_execution(world: World, name: str, run: str) -> Execution | None:
+    """A run of a pipeline by its id; None when the pipeline has no such run."""
+    found = store(world).executions.get(run)
+    return found if found is not None and found.pipeline == pipeline(world, name).name else None
+
+
 def execution(world: World, name: str, run: str) -> Execution:
     """A run of a pipeline by its id."""
-    found = store(world).executions.get(run)
-    if found is None or found.pipeline != pipeline(world, name).name:
+    found = find_execution(world, name, run)
+    if found is None:
         text = f"PipelineExecution {run} does not exist in pipeline {name}"
         raise AwsError("PipelineExecutionNotFoundException", text)
     return found
