@@ -42,7 +42,7 @@ def _check_configuration(action: Mapping[str, Any], rules: Provider) -> None:
     given = action.get("configuration", {})
     text = f"Action configuration for action '{action['name']}'"
     for key in rules.required:
-        if not given.get(key):
+        if key not in given:
             raise _refused(f"{text} is missing required configuration '{key}'")
     for key, value in given.items():
         if key not in rules.required + rules.optional:

@@ -162,8 +162,8 @@ def pipeline(world: World, name: str) -> Pipeline:
 
 def find_execution(world: World, name: str, run: str) -> Execution | None:
     """A run of a pipeline by its id; None when the pipeline has no such run."""
-    found = store(world).executions.get(run)
-    return found if found is not None and found.pipeline == pipeline(world, name).name else None
+    wanted, found = pipeline(world, name).name, store(world).executions.get(run)
+    return found if found is not None and found.pipeline == wanted else None
 
 
 def execution(world: World, name: str, run: str) -> Execution:
