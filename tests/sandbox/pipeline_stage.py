@@ -82,6 +82,13 @@ class Stage:
         } | changes
         return {key: value for key, value in whole.items() if value is not None}
 
+    def rejected(self, *stages: Mapping[str, Any]) -> str:
+        """Creates a pipeline and rejects the release of its first run."""
+        run = self.create(source(), *(stages or (approval(),)))
+        self.settle()
+        self.answer("Rejected")
+        return run
+
     def start(self, **params: Any) -> str:
         run: str = self.pipe.start_pipeline_execution(name=NAME, **params)["pipelineExecutionId"]
         return run
@@ -211,7 +218,7 @@ def source(name: str = "Source", **changes: Any) -> dict[str, Any]:
 
 def build(**changes: Any) -> dict[str, Any]:
     """The stage that builds."""
-    return stage("Build", action("Make", "CodeBuild", "Code", "Built", ProjectName=NAME, **changes))
+    return stage("Build", action("Make", "CodeBuild", "Code", "Built", **{"ProjectName": NAME} | changes))
 
 
 def approval(**changes: Any) -> dict[str, Any]:
@@ -222,6 +229,12 @@ def approval(**changes: Any) -> dict[str, Any]:
 def buildspec(*commands: str) -> str:
     """A buildspec of these commands that hands over every file."""
     return BUILDSPEC.format(commands="\n".join(f"      - {json.dumps(command)}" for command in commands))
+
+
+def gates(*names: str, **more: Any) -> dict[str, Any]:
+    """The stage Release with approvals, one after the other."""
+    listed = [action(name, "Manual", runOrder=order) for order, name in enumerate(names, start=1)]
+    return stage("Release", *listed, **more)
 
 
 # ---- worlds
