@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 MOST_BYTES = 3 * 1024 * 1024
 MOST_IMAGES = 4
 IMAGE_FILE = "imageDetail.json"
+# what it is called in messages -> its keys' beginning, and its usual path
+TEMPLATES = {
+    "task definition": ("TaskDefinitionTemplate", "taskdef.json"),
+    "AppSpec": ("AppSpecTemplate", "appspec.yaml"),
+}
 
 
 def begin(world: World, found: Pipeline, run: Execution, made: ActionRun) -> None:
@@ -32,9 +37,8 @@ def deploy(world: World, run_id: str, action_id: str) -> None:
         return
     run, made = at_work
     try:
-        revision = _register(world, run, made)
-        path = made.configuration.get("AppSpecTemplatePath", "appspec.yaml")
-        appspec = _file(world, run, made, made.configuration["AppSpecTemplateArtifact"], path, "AppSpec")
+        taskdef, appspec = (_template(world, run, made, what) for what in TEMPLATES)
+        revision = _register(world, made, taskdef)
         made.external = _create(world, run, made, appspec.replace("<TASK_DEFINITION>", revision))
     except ActionFailed as failed:
         flow.finish(world, run, made, status="Failed", error=(failed.code, failed.message))
@@ -68,12 +72,10 @@ def deployed(world: World, run_id: str, action_id: str, deployment: str, status:
         flow.finish(world, *at_work, status="Failed", summary=text, error=(JOB_FAILED, text))
 
 
-def _register(world: World, run: Execution, made: ActionRun) -> str:
+def _register(world: World, made: ActionRun, text: str) -> str:
     from runbook_lib.sandbox.services import ecs
 
     told = made.configuration
-    path = told.get("TaskDefinitionTemplatePath", "taskdef.json")
-    text = _file(world, run, made, told["TaskDefinitionTemplateArtifact"], path, "task definition")
     for number in range(1, MOST_IMAGES + 1):
         artifact, placeholder = told.get(f"Image{number}ArtifactName"), told.get(f"Image{number}ContainerName")
         if artifact:
@@ -94,7 +96,10 @@ def _definition(text: str) -> dict[str, Any]:
     return found
 
 
-def _file(world: World, run: Execution, made: ActionRun, artifact: str, path: str, what: str) -> str:
+def _template(world: World, run: Execution, made: ActionRun, what: str) -> str:
+    """One of the two files; a large artifact is not read."""
+    key, usual = TEMPLATES[what]
+    artifact, path = made.configuration[f"{key}Artifact"], made.configuration.get(f"{key}Path", usual)
     refused = ActionFailed(CONFIGURATION, f"Exception while trying to read the {what} artifact file from: {artifact}")
     definition = pipeline(world, run.pipeline).versions[run.version - 1]
     if artifact not in made.inputs or artifacts.is_reference(definition, artifact):
