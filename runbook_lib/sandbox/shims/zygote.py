@@ -83,6 +83,9 @@ class _Loop:
 
     def _start(self, connection: socket.socket) -> None:
         order = _receive(connection)
+        if order is None:
+            connection.close()
+            return
         child = os.fork()
         if child == 0:
             signal.set_wakeup_fd(-1)
@@ -119,11 +122,19 @@ class _Loop:
             os.kill(child, signal.SIGKILL)
 
 
-def _receive(connection: socket.socket) -> Order:
+def _receive(connection: socket.socket) -> Order | None:
+    """What a client orders; None when it was ended before it had said so."""
     head, streams, _, _ = socket.recv_fds(connection, 8, 4)
     left, content = int.from_bytes(head, "big"), b""
     while len(content) < left:
-        content += connection.recv(left - len(content))
+        piece = connection.recv(left - len(content))
+        if not piece:
+            break
+        content += piece
+    if not left or len(content) < left:
+        for number in streams:
+            os.close(number)
+        return None
     root, command, arguments, directory, environment = marshal.loads(content)
     return Order(root, command, arguments, directory, environment, streams)
 

@@ -13,6 +13,7 @@ from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
 from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Collected, Place
 from runbook_lib.sandbox.services.codecommit.archive import Member, pack, unpack
 from runbook_lib.sandbox.shims.docker import ignore
+from runbook_lib.sandbox.shims.seat import Seat
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -21,32 +22,41 @@ NOTHING = "no matching artifact paths found"
 NO_BASE = "no matching base directory path found for {}"
 
 
-def collect(source: Path, spec: ArtifactSpec, clean: Callable[[bytes], bytes]) -> Collected:
-    """The artifact of a source folder; `clean` takes the host's own paths out of the files."""
-    found = Collected([f"Expanding base directory path: {spec.base or '.'}", "Assembling file list"])
-    base = source / spec.base if spec.base else source
-    found.said += [f"Expanding {spec.base or '.'}"]
-    if not base.is_dir():
+def collect(source: Path, spec: ArtifactSpec, seat: Seat) -> Collected:
+    """The artifact of a source folder; the host's own paths are taken out of the files."""
+    shown = spec.base or "."
+    found = Collected([f"Expanding base directory path: {shown}", "Assembling file list", f"Expanding {shown}"])
+    bases = _bases(source, spec.base, seat.root)
+    if not bases:
         found.problem = NO_BASE.format(spec.base)
         return found
-    found.said += [f"Expanding file paths for base directory {spec.base or '.'}", "Assembling file list"]
-    paths = _matching(base, spec, found.said)
-    if not paths:
+    found.said += [f"Expanding file paths for base directory {shown}", "Assembling file list"]
+    files = {path: base / path for base in bases for path in _matching(base, spec, found.said)}
+    if not files:
         found.problem = NOTHING
         return found
-    found.said.append(f"Found {len(paths)} file(s)")
-    found.packed = pack({_name(path, spec): _member(base / path, clean) for path in paths})
+    found.said.append(f"Found {len(files)} file(s)")
+    found.packed = pack({_name(path, spec): _member(file, seat.clean) for path, file in files.items()})
     return found
 
 
+def _bases(source: Path, base: str, root: str) -> list[Path]:
+    """The folders that a base-directory names; what begins with / begins at the build's own root."""
+    wanted = Path(root + base) if base.startswith("/") else source / base
+    if not ignore.is_pattern(base):
+        return [wanted] if wanted.is_dir() else []
+    return sorted(path for path in source.glob(base) if path.is_dir())
+
+
 def _matching(base: Path, spec: ArtifactSpec, said: list[str]) -> list[str]:
-    every = sorted(str(Path(folder, name).relative_to(base)) for folder, _, names in os.walk(base) for name in names)
+    files = [Path(folder, name) for folder, _, names in os.walk(base) for name in names]
+    every = sorted(str(path.relative_to(base)) for path in files if path.is_file())  # a dangling link is none
     chosen: dict[str, None] = {}
     for pattern in spec.files:
         wanted = pattern.removeprefix("./")
         said.append(f"Expanding {pattern}")
         matching = [path for path in every if path == wanted or ignore.matches(wanted, path)]
-        if not matching:
+        if not matching and not ignore.is_pattern(wanted):
             said.append(f"Skipping invalid file path {pattern}")
         chosen |= dict.fromkeys(matching)
     return [path for path in chosen if not _excluded(path, spec.exclude)]
@@ -76,24 +86,32 @@ def upload(world: World, build: Build, identifier: str, packed: bytes, spec: Art
     if place is None:
         return
     client, (config, where) = world.client("s3"), place
-    if config.get("packaging") == "NONE" and config["type"] == "S3":
+    whole = config["type"] == PIPELINE or config.get("packaging") == "ZIP"
+    sums = {"sha256": hashlib.sha256(packed).hexdigest(), "md5": hashlib.md5(packed, usedforsecurity=False).hexdigest()}
+    if whole:
+        _put(client, where, packed, **{f"codebuild-content-{name}": value for name, value in sums.items()})
+    else:
         for path, member in unpack(packed).items():
             _put(client, Place(where.bucket, f"{where.key}/{path}".lstrip("/")), member.content)
-    else:
-        _put(client, where, packed)
     build.uploaded[identifier] = {
         "location": where.arn,
-        "sha256sum": hashlib.sha256(packed).hexdigest(),
-        "md5sum": hashlib.md5(packed, usedforsecurity=False).hexdigest(),
+        "sha256sum": sums["sha256"] if whole else "",
+        "md5sum": sums["md5"] if whole else "",
         "overrideArtifactName": bool(config.get("overrideArtifactName", False)),
         "encryptionDisabled": bool(config.get("encryptionDisabled", False)),
         **({"artifactIdentifier": identifier} if identifier else {}),
     }
 
 
-def _put(client: Any, place: Place, content: bytes) -> None:
+def planned(build: Build) -> dict[str, Any]:
+    """What is known of the primary artifact before it is there: where it will be, unless the buildspec says."""
+    place = _place(build, "", ArtifactSpec(()))
+    return {"location": place[1].arn if place else ""}
+
+
+def _put(client: Any, place: Place, content: bytes, **metadata: str) -> None:
     try:
-        client.put_object(Bucket=place.bucket, Key=place.key, Body=content)
+        client.put_object(Bucket=place.bucket, Key=place.key, Body=content, Metadata=metadata)
     except client.exceptions.NoSuchBucket as error:
         told = error.response["Error"]
         raise PhaseFailed("CLIENT_ERROR", f"Error in UPLOAD_ARTIFACTS phase: [{told['Message']}]") from None

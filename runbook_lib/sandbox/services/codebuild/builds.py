@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codebuild import flow, logs, lookup, projects
-from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Order, Phase, Plan
+from runbook_lib.sandbox.services.codebuild import artifacts, flow, logs, lookup, project_rules, projects
+from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Order, Phase, Plan, Token
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -16,22 +16,32 @@ if TYPE_CHECKING:
 
 TOKEN_LIFE = 300  # CodeBuild API reference, StartBuild: idempotencyToken
 BATCH = 100
+WITHOUT_CONTEXT = ("SUBMITTED", "QUEUED")  # as the example of `aws codebuild batch-get-builds` shows them
 # parameter of StartBuild -> where it goes in the project's settings
 OVERRIDES: Mapping[str, tuple[str, ...]] = {
     "artifactsOverride": ("artifacts",),
+    "buildStatusConfigOverride": ("source", "buildStatusConfig"),
     "buildspecOverride": ("source", "buildspec"),
     "cacheOverride": ("cache",),
+    "certificateOverride": ("environment", "certificate"),
     "computeTypeOverride": ("environment", "computeType"),
     "encryptionKeyOverride": ("encryptionKey",),
     "environmentTypeOverride": ("environment", "type"),
     "gitCloneDepthOverride": ("source", "gitCloneDepth"),
+    "gitSubmodulesConfigOverride": ("source", "gitSubmodulesConfig"),
     "imageOverride": ("environment", "image"),
+    "imagePullCredentialsTypeOverride": ("environment", "imagePullCredentialsType"),
+    "insecureSslOverride": ("source", "insecureSsl"),
     "logsConfigOverride": ("logsConfig",),
     "privilegedModeOverride": ("environment", "privilegedMode"),
     "queuedTimeoutInMinutesOverride": ("queuedTimeoutInMinutes",),
+    "registryCredentialOverride": ("environment", "registryCredential"),
+    "reportBuildStatusOverride": ("source", "reportBuildStatus"),
     "secondaryArtifactsOverride": ("secondaryArtifacts",),
     "secondarySourcesOverride": ("secondarySources",),
+    "secondarySourcesVersionOverride": ("secondarySourceVersions",),
     "serviceRoleOverride": ("serviceRole",),
+    "sourceAuthOverride": ("source", "auth"),
     "sourceLocationOverride": ("source", "location"),
     "sourceTypeOverride": ("source", "type"),
     "timeoutInMinutesOverride": ("timeoutInMinutes",),
@@ -40,26 +50,26 @@ OVERRIDES: Mapping[str, tuple[str, ...]] = {
 
 def start(call: Call) -> dict[str, Any]:
     """StartBuild; a project of a pipeline needs another source and other artifacts for it."""
+    return {"build": shown(call.world, _once(call, _start))}
+
+
+def _start(call: Call) -> Build:
     found = lookup.project(call.world, call.params["projectName"])
-    earlier = _by_token(call)
-    if earlier is not None:
-        return {"build": shown(call.world, earlier)}
     settings = copy.deepcopy(found.settings)
     for parameter, path in OVERRIDES.items():
         if parameter in call.params:
             _set(settings, path, call.params[parameter])
+    settings["environment"] = with_variables(
+        settings["environment"], call.params.get("environmentVariablesOverride", [])
+    )
+    project_rules.check(settings)
     if settings["source"]["type"] == PIPELINE:
         raise lookup.invalid(
             f"Project {found.name} has CODEPIPELINE as its source: builds of it are started by CodePipeline, or with a "
             "source and artifacts that override it"
         )
-    settings["environment"] = with_variables(
-        settings["environment"], call.params.get("environmentVariablesOverride", [])
-    )
     plan = Plan(found.name, settings, call.params.get("sourceVersion", settings.get("sourceVersion")), None)
-    build = begin(call.world, plan, initiator=_initiator(call.caller))
-    _note_token(call, build)
-    return {"build": shown(call.world, build)}
+    return begin(call.world, plan, initiator=_initiator(call.caller))
 
 
 def begin(world: World, plan: Plan, *, initiator: str, on_done: tuple[Any, ...] = ()) -> Build:
@@ -103,25 +113,33 @@ def _initiator(caller: str) -> str:
     return caller.partition(":assumed-role/")[2] or caller.rpartition(":user/")[2] or caller.rpartition(":")[2]
 
 
-def _by_token(call: Call) -> Build | None:
-    store = lookup.store(call.world)
-    made, build_id = store.tokens.get(call.params.get("idempotencyToken", ""), (0.0, ""))
-    return store.builds.get(build_id) if call.world.now - made < TOKEN_LIFE else None
-
-
-def _note_token(call: Call, build: Build) -> None:
-    token = call.params.get("idempotencyToken")
+def _once(call: Call, make: Callable[[Call], Build]) -> Build:
+    """The build that was made for the call's token before, or a new one."""
+    store, token = lookup.store(call.world), call.params.get("idempotencyToken")
+    known = store.tokens.get(token) if token else None
+    if known is not None and call.world.now - known.made < TOKEN_LIFE and known.build in store.builds:
+        if known.params != call.params:
+            raise lookup.invalid("The idempotency token was given before, with other parameters")
+        return store.builds[known.build]
+    build = make(call)
     if token:
-        lookup.store(call.world).tokens[token] = (call.world.now, build.id)
+        store.tokens[token] = Token(call.world.now, build.id, call.params)
+    return build
 
 
 def retry(call: Call) -> dict[str, Any]:
     """RetryBuild: the same again, as it was asked for then."""
+    return {"build": shown(call.world, _once(call, _retry))}
+
+
+def _retry(call: Call) -> Build:
+    if "id" not in call.params:
+        raise lookup.invalid("The id of the build to retry is required")
     former = lookup.build(call.world, call.params["id"])
     if former.plan.order is not None:
         raise lookup.invalid("A build that CodePipeline started is retried by retrying the stage of the pipeline")
     lookup.project(call.world, former.plan.project)
-    return {"build": shown(call.world, begin(call.world, former.plan, initiator=_initiator(call.caller)))}
+    return begin(call.world, former.plan, initiator=_initiator(call.caller))
 
 
 def stop(call: Call) -> dict[str, Any]:
@@ -191,9 +209,9 @@ def shown(world: World, build: Build) -> dict[str, Any]:
         "phases": [_phase(world, phase) for phase in build.phases],
         "source": dict(build.plan.source),
         "secondarySources": settings.get("secondarySources", []),
-        "secondarySourceVersions": [],
-        "artifacts": build.uploaded.get("", {"location": ""}),
-        "secondaryArtifacts": [found for name, found in build.uploaded.items() if name] or None,
+        "secondarySourceVersions": settings.get("secondarySourceVersions", []),
+        "artifacts": build.uploaded.get("", artifacts.planned(build)),
+        "secondaryArtifacts": [found for name, found in build.uploaded.items() if name],
         "cache": settings["cache"],
         "environment": projects.environment(settings["environment"]),
         "serviceRole": settings["serviceRole"],
@@ -221,8 +239,9 @@ def _phase(world: World, phase: Phase) -> dict[str, Any]:
             "phaseStatus": phase.status,
             "endTime": world.datetime(phase.ended),
             "durationInSeconds": int(phase.ended - phase.started),
-            "contexts": [{"statusCode": phase.code, "message": phase.message}],
         }
+        if phase.type not in WITHOUT_CONTEXT or phase.code:
+            found["contexts"] = [{"statusCode": phase.code, "message": phase.message}]
     return found
 
 
@@ -232,6 +251,8 @@ def _logs(world: World, build: Build) -> dict[str, Any]:
     shown = {"s3Logs": {"status": "DISABLED", **config.get("s3Logs", {})}}
     if where is None:
         return {**shown, "cloudWatchLogs": {"status": "DISABLED"}}
+    if not build.log_ready:  # until the build is provisioned there is no stream, and no name of it
+        return {**shown, "cloudWatchLogs": {"status": "ENABLED", **config.get("cloudWatchLogs", {})}}
     group, stream = where
     region = world.settings.region
     return {

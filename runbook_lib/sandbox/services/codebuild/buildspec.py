@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 PHASES = ("install", "pre_build", "build", "post_build")
+ON_FAILURE = ("ABORT", "CONTINUE", "RETRY")  # RETRY may go on with a count and a pattern
 SHELLS = ("bash", "sh", "/bin/sh", "/bin/bash")
 # What libyaml says where ruamel.yaml says it in other words; CodeBuild's parser speaks as libyaml does.
 PROBLEMS = {
@@ -200,10 +201,17 @@ def _phase(reader: _Reader, name: str, node: Node) -> PhaseSpec:
     return PhaseSpec(
         commands=commands,
         finally_=reader.commands(found.get("finally")),
-        on_failure=reader.text(found["on-failure"], "on-failure") if "on-failure" in found else "",
+        on_failure=_on_failure(reader, found["on-failure"]) if "on-failure" in found else "",
         runtimes=reader.strings(found.get("runtime-versions"), "runtime-versions"),
         user=reader.text(found["run-as"], "run-as") if "run-as" in found else "",
     )
+
+
+def _on_failure(reader: _Reader, node: Node) -> str:
+    word = reader.text(node, "on-failure")
+    if word.partition("-")[0] not in ON_FAILURE:
+        raise reader.error(f"Invalid on-failure: {word}. Expecting: {','.join(ON_FAILURE)}", node)
+    return word
 
 
 def _artifact(reader: _Reader, found: Mapping[str, Node], node: Node) -> ArtifactSpec:

@@ -98,7 +98,7 @@ def _secret(world: World, reference: str) -> str:
         text = client.get_secret_value(**asked)["SecretString"]
     except client.exceptions.ResourceNotFoundException:
         raise PhaseFailed(
-            "Secrets Manager Error Message",
+            "Secrets Manager Error",
             f"ResourceNotFoundException: Secrets Manager can't find the specified secret: {head + name}",
         ) from None
     return str(json.loads(text)[key]) if key else str(text)

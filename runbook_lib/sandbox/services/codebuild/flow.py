@@ -51,10 +51,14 @@ COMMAND_FAILED, CLIENT_ERROR = "COMMAND_EXECUTION_ERROR", "CLIENT_ERROR"
 
 def begin(world: World, build: Build) -> None:
     """Let a new build go its way."""
-    minutes = build.plan.settings["timeoutInMinutes"]
-    world.after(minutes * 60, "codebuild.timeout", build.id, background=True)
+    world.at(_limit(build), "codebuild.timeout", build.id, background=True)
     _announce(world, build)
     _enter(world, build, "SUBMITTED")
+
+
+def _limit(build: Build) -> float:
+    """When the project's time for a build is over."""
+    return build.started + 60 * float(build.plan.settings["timeoutInMinutes"])
 
 
 def _enter(world: World, build: Build, phase: str) -> None:
@@ -141,11 +145,13 @@ def exited(world: World, build_id: str, exit_code: int, output: str) -> None:
         return
     attempt = performing.ended(world, build, exit_code, output)
     logs.write(world, build, performing.log_lines(world, build, attempt))
+    if performing.hung(attempt):
+        # The limit itself is a background event: nobody has to wait for it as long as something else will happen.
+        world.at(_limit(build), "codebuild.timeout", build.id)
+        return
     undone = _judge(build, attempt)
     if undone is not None:
         performing.begin(world, build, undone)
-    elif exit_code == performing.KILLED and build.phase.message.endswith("exit status 124"):
-        end(world, build, TIMED_OUT, "BUILD_TIMED_OUT", "Build has timed out. ")
     else:
         _leave_later(world, build)
 
@@ -174,9 +180,6 @@ def _judge(build: Build, attempt: Attempt) -> int | None:
 
 def end(world: World, build: Build, status: str, code: str, message: str) -> None:
     """End a build before its time: stopped, or out of time."""
-    child = world.participants.children.get(build.run.child) if build.run.child else None
-    if child is not None:
-        child.kill_group()
     build.phase.code, build.phase.message = code, message
     build.run.key = ""
     _close(world, build, status)
@@ -202,6 +205,7 @@ def _complete(world: World, build: Build, status: str = "") -> None:
     build.exported = performing.exported(world, build)
     build.status = status or (SUCCEEDED if build.succeeding else FAILED)
     build.ended = world.now
+    performing.let_go(world, build)
     performing.remember(world, build)
     workshop.close(world, build)
     build.run = Run()

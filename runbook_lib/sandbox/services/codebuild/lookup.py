@@ -53,7 +53,8 @@ def page(items: Sequence[Any], params: dict[str, Any], key: str) -> dict[str, An
     if not token.isdigit() or int(token) > len(items):
         raise invalid("Invalid token: the next token is not one that was given out")
     start = int(token)
-    answer: dict[str, Any] = {key: list(items[start : start + PAGE])}
+    # The model wants at least one entry, so the gateway lets no empty list pass.
+    answer: dict[str, Any] = {key: list(items[start : start + PAGE]) or None}
     if start + PAGE < len(items):
         answer["nextToken"] = str(start + PAGE)
     return answer

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codebuild import workshop
+from runbook_lib.sandbox.services.codebuild import artifacts, workshop
 from runbook_lib.sandbox.services.codebuild.store import Attempt, Build, Collected
 from runbook_lib.sandbox.shims import host
 from runbook_lib.sandbox.shims.wire import Exchange
@@ -54,6 +54,7 @@ def key(world: World, build: Build) -> str:
         "variables": workshop.variables(build, "", ""),
         "seat": workshop.identity(seat),
         "role": build.plan.settings["serviceRole"],
+        "artifacts": sorted(artifacts.wanted(build, run.spec)) if run.spec else [],
         "program": _program(),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

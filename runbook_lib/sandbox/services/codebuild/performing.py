@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 KILLED = 124  # how participants report a child that used up its time on the wall
+PATIENCE = 120.0  # seconds on the wall that a shell may take without sleeping in the world
 SLEEP, NOW = "/_sandbox/sleep?seconds=", "/_sandbox/now"
 
 
@@ -46,9 +47,29 @@ def ended(world: World, build: Build, exit_code: int, output: str) -> Attempt:
         exchanges, output = shop.exchanges(), shop.clean(output.encode()).decode()
         wire.forget_before(shop.seat)
         build.run.exported = _exported(shop)
-    attempt = Attempt(build.phase.type, build.run.start, build.succeeding, exit_code, output, exchanges)
+    # A shell that a signal ended counts as its own parent shell would count it.
+    code = exit_code if exit_code >= 0 else 128 - exit_code
+    attempt = Attempt(build.phase.type, build.run.start, build.succeeding, code, output, exchanges)
     build.run.attempts.append(attempt)
     return attempt
+
+
+def hung(attempt: Attempt) -> bool:
+    """Whether the shell was ended because it used up its time on the wall."""
+    done = shell.steps(attempt.output, 0)
+    return attempt.exit_code == KILLED and (not done or done[-1].status is None)
+
+
+def let_go(world: World, build: Build) -> None:
+    """End the shell that still runs for a build that is over."""
+    own = world.participants
+    child = own.children.get(build.run.child)
+    if child is None:
+        return
+    child.kill_group()
+    if child.sleeping is not None:  # any other child is waited for where it was started
+        own.wake(child)
+        own.pump(child)
 
 
 def collect(world: World, build: Build) -> dict[str, Collected]:
@@ -60,7 +81,7 @@ def collect(world: World, build: Build) -> dict[str, Collected]:
     shop = workshop.find(world, build) or _restored(world, build)
     source = shop.source(build.run.folder)
     wanted = artifacts.wanted(build, build.run.spec)
-    return {name: artifacts.collect(source, spec, shop.clean) for name, spec in wanted.items()}
+    return {name: artifacts.collect(source, spec, shop.seat) for name, spec in wanted.items()}
 
 
 def exported(world: World, build: Build) -> dict[str, str]:
@@ -83,15 +104,18 @@ def remember(world: World, build: Build) -> None:
 
 def _run(world: World, build: Build, shop: Workshop) -> None:
     job = _job(build, build.phase.type, build.run.start, build.succeeding)
-    build.run.child = participants.run_child(
+    child = participants.run_child(
         world,
         shop.command(job),
         directory=shop.seat.root,
         environment=shop.environment,
         role_arn=build.plan.settings["serviceRole"],
+        timeout_wall=PATIENCE,
         on_exit=("codebuild.exited", build.id),
         session=_session(build),
     )
+    if child in world.participants.children:  # it sleeps; one that has ended may have had successors already
+        build.run.child = child
 
 
 def _job(build: Build, phase: str, start: int, succeeding: bool) -> shell.Job:
@@ -192,7 +216,7 @@ def log_lines(world: World, build: Build, attempt: Attempt) -> list[logs.Line]:
         for time, text in step.output:
             lines += [(time, line) for line in text.splitlines()]
             began = time
-        if status != 0:
+        if status != 0 and not (step.status is None and hung(attempt)):
             lines += [(began, ""), logs.container(began, _failed(command, status), world)]
     return lines
 

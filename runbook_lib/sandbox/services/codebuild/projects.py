@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox import permissions
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codebuild import lookup
-from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Project
+from runbook_lib.sandbox.services.codebuild import lookup, project_rules
+from runbook_lib.sandbox.services.codebuild.store import Project
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
     from runbook_lib.sandbox.world import World
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,149}")
-SERVICE = "codebuild.amazonaws.com"
-MINUTES = {"timeoutInMinutes": (5, 2160), "queuedTimeoutInMinutes": (5, 480)}
-WITHOUT_LOCATION = (PIPELINE, "NO_SOURCE", "NO_ARTIFACTS")
+
+NOT_LIMITED = -1  # CodeBuild API reference, UpdateProject: concurrentBuildLimit
 
 
 def create(call: Call) -> dict[str, Any]:
     """CreateProject."""
     name = call.params["name"]
-    if not NAME.fullmatch(name):
-        raise lookup.invalid(f"Project name {name!r} is invalid: 2 to 150 letters, digits, hyphens and underscores")
+    project_rules.check_name(name)
     projects = lookup.store(call.world).projects
     if name in projects:
         raise AwsError(
@@ -46,34 +41,16 @@ def _defaults(world: World) -> dict[str, Any]:
 
 
 def _check(world: World, settings: dict[str, Any]) -> None:
-    source, artifacts = settings["source"], settings["artifacts"]
-    if (source["type"] == PIPELINE) != (artifacts["type"] == PIPELINE):
-        raise lookup.invalid(
-            "If the type of the source or of the artifacts is CODEPIPELINE, then both types must be CODEPIPELINE"
-        )
-    for what, each in (("source", source), ("artifacts", artifacts)):
-        if each["type"] not in WITHOUT_LOCATION and not each.get("location"):
-            raise lookup.invalid(f"Project {what} location is required")
-    if source["type"] == "NO_SOURCE" and not source.get("buildspec"):
-        raise lookup.invalid("Project source with type NO_SOURCE must have a buildspec")
-    for key, (least, most) in MINUTES.items():
-        if not least <= settings[key] <= most:
-            raise lookup.invalid(f"Invalid {key}: {settings[key]} is not between {least} and {most}")
-    reserved = [v["name"] for v in settings["environment"].get("environmentVariables", ()) if _reserved(v["name"])]
-    if reserved:
-        raise lookup.invalid(f"Environment variable names that begin with CODEBUILD_ are reserved: {reserved[0]}")
-    if permissions.assumable(world, settings["serviceRole"], SERVICE):
-        raise lookup.invalid(f"CodeBuild is not authorized to perform: sts:AssumeRole on {settings['serviceRole']}")
-
-
-def _reserved(name: str) -> bool:
-    return name.startswith("CODEBUILD_")
+    project_rules.check(settings)
+    project_rules.check_role(world, settings["serviceRole"])
 
 
 def update(call: Call) -> dict[str, Any]:
     """UpdateProject: what is given takes the place of what was there."""
     found = lookup.project(call.world, call.params["name"])
     settings = {**found.settings, **{key: value for key, value in call.params.items() if key != "name"}}
+    if settings.get("concurrentBuildLimit") == NOT_LIMITED:
+        del settings["concurrentBuildLimit"]
     _check(call.world, settings)
     found.settings, found.modified = settings, call.world.now
     return {"project": _shown(call.world, found)}
@@ -99,7 +76,10 @@ def batch_get(call: Call) -> dict[str, Any]:
 def list_(call: Call) -> dict[str, Any]:
     """ListProjects, by name unless another order is asked for."""
     keys = {"NAME": "name", "CREATED_TIME": "created", "LAST_MODIFIED_TIME": "modified"}
-    key = keys[call.params.get("sortBy", "NAME")]
+    asked = call.params.get("sortBy", "NAME")
+    if asked not in keys:
+        raise lookup.invalid(f"Invalid sortBy: {asked} is not one of {', '.join(keys)}")
+    key = keys[asked]
     known = sorted(lookup.store(call.world).projects.values(), key=lambda each: (getattr(each, key), each.name))
     if call.params.get("sortOrder") == "DESCENDING":
         known.reverse()
@@ -118,12 +98,23 @@ def _shown(world: World, project: Project) -> dict[str, Any]:
         **settings,
         "name": project.name,
         "arn": lookup.project_arn(world, project.name),
+        "artifacts": _artifacts(project),
+        "secondarySources": settings.get("secondarySources", []),
+        "secondaryArtifacts": settings.get("secondaryArtifacts", []),
+        "tags": settings.get("tags", []),
         "environment": environment(settings["environment"]),
         "created": world.datetime(project.created),
         "lastModified": world.datetime(project.modified),
         "badge": {"badgeEnabled": bool(project.settings.get("badgeEnabled", False))},
         "projectVisibility": "PRIVATE",
     }
+
+
+def _artifacts(project: Project) -> dict[str, Any]:
+    given: dict[str, Any] = project.settings["artifacts"]
+    if given["type"] == "NO_ARTIFACTS":
+        return given
+    return {"name": project.name, "packaging": "NONE", "namespaceType": "NONE", **given}
 
 
 def environment(given: dict[str, Any]) -> dict[str, Any]:

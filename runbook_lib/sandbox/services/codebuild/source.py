@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -28,15 +28,26 @@ def fetch_all(world: World, build: Build) -> dict[str, Source]:
     plan = build.plan
     extra = {each["sourceIdentifier"]: each for each in plan.settings.get("secondarySources", ())}
     primary = FETCH[plan.source["type"]](world, plan.source, plan.source_version)
-    return {"": primary, **{name: FETCH[each["type"]](world, each, None) for name, each in extra.items()}}
+    versions = {each["sourceIdentifier"]: each["sourceVersion"] for each in _secondary_versions(build)}
+    fetched = {name: FETCH[each["type"]](world, each, versions.get(name)) for name, each in extra.items()}
+    return {"": primary, **fetched}
+
+
+def _secondary_versions(build: Build) -> Sequence[Mapping[str, str]]:
+    found: Sequence[Mapping[str, str]] = build.plan.settings.get("secondarySourceVersions", ())
+    return found
 
 
 def members(source: Source) -> dict[str, Member]:
-    """The files of a source."""
+    """The files of a source; refuses what is no archive, or would unpack beside its folder."""
     try:
-        return unpack(source.packed)
+        found = unpack(source.packed)
     except BadZipFile:
-        raise PhaseFailed("CLIENT_ERROR", f"{source.url} is not a zip archive for primary source") from None
+        raise PhaseFailed("CLIENT_ERROR", f"zip: not a valid zip file for primary source {source.url}") from None
+    for path in found:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise PhaseFailed("CLIENT_ERROR", f"illegal file path {path} in primary source {source.url}")
+    return found
 
 
 def _from_s3(world: World, place: Place, revision: str) -> Source:

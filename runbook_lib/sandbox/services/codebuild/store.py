@@ -169,11 +169,20 @@ class Project:
     builds: int = 0
 
 
+@dataclass(frozen=True)
+class Token:
+    """What was started with an idempotency token, when, and by which parameters."""
+
+    made: float
+    build: str
+    params: Mapping[str, Any]
+
+
 @dataclass
 class CodeBuildStore:
     """Everything of one account and region; refuse_docker_hub makes anonymous pulls run into the rate limit."""
 
     projects: dict[str, Project] = field(default_factory=dict)
     builds: dict[str, Build] = field(default_factory=dict)
-    tokens: dict[str, tuple[float, str]] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
     refuse_docker_hub: bool = False

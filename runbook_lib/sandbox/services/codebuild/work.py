@@ -30,18 +30,21 @@ def _download(world: World, build: Build) -> None:
     run.folder = "src" + world.ids.digits("codebuild source", 9)
     logs.say(world, build, "Waiting for agent ping", "Waiting for DOWNLOAD_SOURCE", "Phase is DOWNLOAD_SOURCE")
     run.sources = source.fetch_all(world, build)
+    for each in run.sources.values():
+        source.members(each)
     build.resolved = run.sources[""].revision if "" in run.sources else ""
     folder = f"/codebuild/output/{run.folder}/src"
     logs.say(world, build, f"CODEBUILD_SRC_DIR={folder}")
     text, file = _buildspec(world, build, folder)
     logs.say(world, build, f"YAML location is {file}", "Processing environment variables")
     try:
-        run.spec = buildspec.parse(text, file.rpartition("/src/")[2])
+        run.spec = buildspec.parse(text, file.removeprefix(f"{folder}/"))
     except buildspec.BuildspecError as error:
         raise PhaseFailed(YAML_ERROR, str(error)) from None
     run.variables, run.secrets = environment.resolve(world, build, run.spec)
-    run.key = memo.key(world, build)
-    run.memo = run.key if memo.find(world, run.key) else ""
+    # What a command does that the settings allow is seen by nobody, so such a build is always run.
+    run.key = "" if world.settings.allow_commands else memo.key(world, build)
+    run.memo = run.key if run.key and memo.find(world, run.key) else ""
     logs.say(world, build, *_introduction(run.spec, folder))
 
 
@@ -49,7 +52,7 @@ def _buildspec(world: World, build: Build, folder: str) -> tuple[str, str]:
     """The text of the buildspec and where the log says it lies."""
     given = build.plan.source.get("buildspec", "")
     if "\n" in given or given.startswith("version:"):
-        return given, f"{folder}/codebuild/readonly/buildspec.yml"
+        return given, "/codebuild/readonly/buildspec.yml"
     name = given or "buildspec.yml"
     if given.startswith("arn:"):
         bucket, _, key = given.partition(":::")[2].partition("/")
@@ -67,6 +70,8 @@ def _introduction(spec: buildspec.Spec, folder: str) -> list[str]:
     said = [f"Selecting runtime {each}: nothing to install in the sandbox" for each in runtimes]
     said += [] if runtimes else ["No runtime version selected in buildspec."]
     said += [f"run-as {user} is ignored in the sandbox: commands run as its own user" for user in sorted(users)]
+    retried = [name for name, phase in spec.phases.items() if phase.on_failure.startswith("RETRY")]
+    said += [f"on-failure: RETRY of {name} is not served in the sandbox: it aborts" for name in retried]
     said += [f"{section} is not served in the sandbox" for section in spec.unserved]
     return [*said, f"Moving to directory {folder}", f"Phases found in YAML: {len(spec.phases)}", *counts]
 

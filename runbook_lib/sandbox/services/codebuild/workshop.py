@@ -19,7 +19,7 @@ from runbook_lib.sandbox.services.codebuild import shell
 from runbook_lib.sandbox.services.codebuild.source import members
 from runbook_lib.sandbox.services.codebuild.store import Build, Source
 from runbook_lib.sandbox.shims import host, wire
-from runbook_lib.sandbox.shims.seat import DOOR, DOOR_VARIABLES, Seat
+from runbook_lib.sandbox.shims.seat import DOOR_VARIABLES, Seat
 from runbook_lib.sandbox.shims.wire import Exchange
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class Workshop:
     def repeat(self, job: shell.Job, exchanges: tuple[Exchange, ...]) -> None:
         """Run the shell once more, answered from what was written down."""
         wire.lay_before(self.seat, exchanges)
-        door = dict.fromkeys(DOOR_VARIABLES, "-") | {"RUNBOOK_SANDBOX_URL": NOBODY}
-        (self.seat.folder / DOOR).write_text("\n".join(door.values()))
+        door = dict.fromkeys(DOOR_VARIABLES, "-") | {"RUNBOOK_SANDBOX_URL": NOBODY, "AWS_ENDPOINT_URL": NOBODY}
         subprocess.run(
             self.command(job),
             env={**self.environment, **door},
@@ -99,7 +98,8 @@ def make(world: World, build: Build) -> Workshop:
     """A build's folder with its commands, its sources and the variables of its first shell."""
     spec = build.run.spec
     assert spec is not None
-    folder = tempfile.TemporaryDirectory(prefix="codebuild-")
+    # What a stopped build leaves running may still write while its folder goes.
+    folder = tempfile.TemporaryDirectory(prefix="codebuild-", ignore_cleanup_errors=True)
     seat = seat_of(world, build, os.path.realpath(folder.name))
     path = host.furnish(seat)
     made = Workshop(seat, path, spec.shell, bool(seat.allowed), folder)
