@@ -10,7 +10,6 @@ import pytest
 from pipeline_stage import NAME, Stage, action, build, buildspec, furnish, source, stage
 
 OLD, NEW = ecs_stage.IMAGE, "public.ecr.aws/docker/library/httpd:2.6"
-ROLLING = {"ClusterName": NAME, "ServiceName": NAME}
 BLUE_GREEN = {
     "ApplicationName": NAME,
     "DeploymentGroupName": NAME,

@@ -130,7 +130,7 @@ def test_a_failed_build_fails_the_run_with_its_reason(world: Stage) -> None:
     run = world.create(source(), build(), approval())
     world.settle()
     assert world.error(run) == {"code": "JobFailed", "message": FAILED}
-    assert world.action("Build", "Make")["latestExecution"]["summary"] == FAILED
+    assert world.action("Build", "Make")["latestExecution"]["errorDetails"]["message"] == FAILED
     assert (world.status(run), world.state("Build")["latestExecution"]["status"]) == ("Failed", "Failed")
     assert "latestExecution" not in world.state("Release")
 

@@ -69,7 +69,7 @@ def deployed(world: World, run_id: str, action_id: str, deployment: str, status:
     if status == "Succeeded":
         flow.finish(world, *at_work, summary=text)
     else:
-        flow.finish(world, *at_work, status="Failed", summary=text, error=(JOB_FAILED, text))
+        flow.finish(world, *at_work, status="Failed", error=(JOB_FAILED, text))
 
 
 def _register(world: World, made: ActionRun, text: str) -> str:

@@ -50,7 +50,7 @@ def built(world: World, run_id: str, action_id: str, outputs: dict[str, Place], 
         flow.finish(world, run, made)
         return
     text = f"Build terminated with state: {build['buildStatus']}{_reason(build)}"
-    flow.finish(world, run, made, status="Failed", summary=text, error=(JOB_FAILED, text))
+    flow.finish(world, run, made, status="Failed", error=(JOB_FAILED, text))
 
 
 def _reason(build: dict[str, Any]) -> str:

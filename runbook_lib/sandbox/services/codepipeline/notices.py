@@ -54,7 +54,7 @@ def places(artifacts: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
 def _result(world: World, made: ActionRun) -> dict[str, Any]:
     told = {
         "external-execution-url": urls.execution(world, made),
-        "external-execution-summary": made.summary or (made.error[1] if made.error else None),
+        "external-execution-summary": made.error[1] if made.error else made.summary,
         "external-execution-id": made.external,
         "error-code": made.error[0] if made.error else None,
     }

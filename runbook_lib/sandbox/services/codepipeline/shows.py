@@ -155,7 +155,8 @@ def _action(world: World, run: Execution | None, stage: str, action: Mapping[str
 
 def _latest(world: World, made: ActionRun) -> dict[str, Any]:
     optional = {
-        "summary": made.summary,
+        # What failed says why in its errorDetails; only an answer that somebody gave stays beside them.
+        "summary": made.summary if made.error is None or made.updated_by else None,
         "externalExecutionId": made.external,
         "externalExecutionUrl": urls.execution(world, made),
         "token": made.token if made.in_progress else None,
@@ -232,7 +233,7 @@ def _result(world: World, made: ActionRun) -> dict[str, Any]:
         # An approval's token is here too: in the mode PARALLEL the pipeline's state does not show every run.
         "externalExecutionId": made.external or made.token,
         "externalExecutionUrl": urls.execution(world, made),
-        "externalExecutionSummary": made.summary,
+        "externalExecutionSummary": made.error[1] if made.error else made.summary,
         "errorDetails": _error(made),
     }
     return {key: value for key, value in optional.items() if value}
