@@ -6,66 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import codedeploy_stage
-import ecs_stage
 import pytest
-from pipeline_stage import NAME, NOBODY, Stage, action, approval, buildspec, fresh, furnish, refusal, source, stage
+from pipeline_stage import NAME, NOBODY, Stage, action, approval, fresh, refusal, source, stage
+from release_stage import begin
 
 SHOWS = Path(__file__).parents[1] / "cases/codepipeline/shows"
 KEYS: dict[str, list[str]] = json.loads((SHOWS / "keys.json").read_text(encoding="utf-8"))
-IMAGE = "public.ecr.aws/docker/library/httpd:2.6"
-APPSPEC = {
-    "version": 0.0,
-    "Resources": [
-        {
-            "TargetService": {
-                "Type": "AWS::ECS::Service",
-                "Properties": {
-                    "TaskDefinition": "<TASK_DEFINITION>",
-                    "LoadBalancerInfo": {"ContainerName": "app", "ContainerPort": 8080},
-                },
-            }
-        }
-    ],
-}
-BLUE_GREEN = {
-    "ApplicationName": NAME,
-    "DeploymentGroupName": NAME,
-    "TaskDefinitionTemplateArtifact": "Built",
-    "AppSpecTemplateArtifact": "Built",
-    "AppSpecTemplatePath": "appspec.json",
-    "Image1ArtifactName": "Built",
-    "Image1ContainerName": "IMAGE1_NAME",
-}
 
 
 def case(name: str) -> Any:
     return json.loads((SHOWS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def begin() -> Stage:
-    """A pipeline of source, build, and a release of an approval and a deployment that waits before it ends blue."""
-    deploy = codedeploy_stage.fresh()
-    waits = codedeploy_stage.waits(termination=60)
-    deploy.make_group(deploymentConfigName=codedeploy_stage.ALL_AT_ONCE, blueGreenDeploymentConfiguration=waits)
-    world = Stage(furnish(deploy.world))
-    taskdef = ecs_stage.definition("", "<IMAGE1_NAME>", APP_VERSION="2")
-    del taskdef["executionRoleArn"]
-    detail = json.dumps({"ImageURI": IMAGE})
-    world.push(
-        "orders: retry writes",
-        taskdef_json=json.dumps(taskdef),
-        appspec_json=json.dumps(APPSPEC),
-        buildspec_yml=buildspec(f"printf '%s' '{detail}' > imageDetail.json"),
-    )
-    release = stage(
-        "Deploy",
-        action("Approve", "Manual", runOrder=1),
-        action("BlueGreen", "CodeDeployToECS", "Built", runOrder=2, namespace="Deployed", **BLUE_GREEN),
-    )
-    make = action("DockerBuild", "CodeBuild", "Code", "Built", ProjectName=NAME)
-    world.create(source(), stage("Build", make), release)
-    return world
 
 
 @pytest.fixture(scope="module")

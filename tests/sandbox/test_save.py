@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipeline_stage import Stage
+from release_stage import begin
 
 from runbook_lib.errors import BadInput
 from runbook_lib.sandbox import Sandbox, save
@@ -73,6 +75,25 @@ def _furnish(sandbox: Sandbox) -> None:
     sandbox.clock.sleep(60)
 
 
+def _go_on(script: str, path: Path) -> str:
+    """What a script says in another process, which hashes differently, of the world in a file."""
+    return subprocess.run(
+        [sys.executable, "-c", GO_ON + script, str(path)],
+        env={**os.environ, "PYTHONHASHSEED": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def _until(world: Stage, moment: str) -> None:
+    """Lets the release go on until that action runs; the approval is given on the way."""
+    if moment == "BlueGreen":
+        world.settle()
+        world.answer(stage="Deploy")
+    world.until_at(moment)
+
+
 def test_a_loaded_world_goes_on_as_the_saved_one_would_have(
     fresh: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,16 +103,52 @@ def test_a_loaded_world_goes_on_as_the_saved_one_would_have(
     fresh.save(tmp_path / "world")
     exec(TELL, {"sandbox": fresh, "json": json})
     here = capsys.readouterr().out
-    there = subprocess.run(
-        [sys.executable, "-c", GO_ON + TELL, str(tmp_path / "world")],
-        env={**os.environ, "PYTHONHASHSEED": "3"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert here == there
+    assert here == _go_on(TELL, tmp_path / "world")
     told = json.loads(here)
     assert (before, told[0]["LoadBalancers"][0]["State"]["Code"]) == ("provisioning", "active")
+
+
+# What a process makes of a saved release: the approval if it is asked for, and the way to the end.
+RELEASE = """
+def client(name): return sandbox.client(name)
+def waiting():
+    stages = client("codepipeline").get_pipeline_state(name="orders")["stageStates"]
+    return stages[2]["actionStates"][0].get("latestExecution", {}).get("token")
+sandbox.clock.sleep(120)
+if waiting():
+    client("codepipeline").put_approval_result(
+        pipelineName="orders", stageName="Deploy", actionName="Approve", token=waiting(),
+        result={"status": "Approved", "summary": "seen"},
+    )
+sandbox.clock.sleep(7200)
+deployments = client("codedeploy").list_deployments(applicationName="orders", deploymentGroupName="orders")
+told = [
+    client("codepipeline").list_pipeline_executions(pipelineName="orders"),
+    client("codepipeline").list_action_executions(pipelineName="orders"),
+    client("codedeploy").batch_get_deployments(deploymentIds=deployments["deployments"]),
+    client("ecs").describe_services(cluster="orders", services=["orders"]),
+    client("logs").describe_log_groups(), sandbox.world.store("events").emitted, sandbox.world.ids.uuid("x"),
+]
+print(json.dumps(told, default=lambda value: value.timestamp(), sort_keys=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"), [("Checkout", 0), ("DockerBuild", 30), ("Approve", 0), ("BlueGreen", 100)]
+)
+def test_a_release_goes_on_in_another_process(
+    moment: str, seconds: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Saved while it fetches, builds, waits for somebody, or deploys, it ends byte for byte as it would have."""
+    world = begin()
+    _until(world, moment)
+    world.wait(seconds)
+    sandbox = Sandbox(world.world)
+    sandbox.save(tmp_path / "world")
+    exec(RELEASE, {"sandbox": sandbox, "json": json})
+    here = capsys.readouterr().out
+    assert here == _go_on(RELEASE, tmp_path / "world")
+    assert json.loads(here)[0]["pipelineExecutionSummaries"][0]["status"] == "Succeeded"
 
 
 def test_a_world_can_be_loaded_in_the_process_that_saved_it(fresh: Sandbox, tmp_path: Path) -> None:
