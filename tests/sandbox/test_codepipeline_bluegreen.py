@@ -177,6 +177,17 @@ def test_an_abandoned_deployment_goes_on(bluegreen: tuple[Stage, codedeploy_stag
     assert (world.status(run), world.told(run)[-1][2]) == ("Stopped", "Abandoned")
 
 
+def test_a_deployment_that_has_not_begun_never_does(bluegreen: tuple[Stage, codedeploy_stage.Stage]) -> None:
+    """Abandoned before CodeDeploy was told."""
+    world, deploy = bluegreen
+    world.push("release", taskdef_json=taskdef(), appspec_yaml=APPSPEC, imageDetail_json=json.dumps({"ImageURI": NEW}))
+    run = world.create(source(), stage("Deploy", action("Deploy", "CodeDeployToECS", "Code", **BLUE_GREEN)))
+    world.until_at("Deploy")
+    world.pipe.stop_pipeline_execution(pipelineName=NAME, pipelineExecutionId=run, abandon=True)
+    world.settle()
+    assert deploy.deploy.list_deployments(applicationName=NAME, deploymentGroupName=NAME)["deployments"] == []
+
+
 def test_a_retried_release_makes_a_new_revision_and_a_new_deployment(
     bluegreen: tuple[Stage, codedeploy_stage.Stage],
 ) -> None:
@@ -240,6 +251,35 @@ def test_a_reference_to_a_commit_cannot_be_released(bluegreen: tuple[Stage, code
     run = world.create(cloned, stage("Deploy", action("Deploy", "CodeDeployToECS", "Code", **BLUE_GREEN)))
     world.settle()
     assert world.error(run) == {"code": "ConfigurationError", "message": TASKDEF}
+
+
+@pytest.mark.parametrize("body", [b"PK", b"PK\x05\x06" + b"\0" * 18])
+def test_a_source_that_is_no_archive_cannot_be_released(
+    bluegreen: tuple[Stage, codedeploy_stage.Stage], body: bytes
+) -> None:
+    """An object that is no ZIP, and a ZIP without a file."""
+    world, _ = bluegreen
+    s3, told = world.client("s3"), {"S3Bucket": "sources", "S3ObjectKey": "k", "PollForSourceChanges": "false"}
+    s3.create_bucket(Bucket="sources")
+    s3.put_bucket_versioning(Bucket="sources", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="sources", Key="k", Body=body)
+    fetch = stage("Source", action("Fetch", "S3", outputs="Code", **told))
+    run = world.create(fetch, stage("Deploy", action("Deploy", "CodeDeployToECS", "Code", **BLUE_GREEN)))
+    world.settle()
+    assert world.error(run)["message"] == TASKDEF
+
+
+def test_a_taskdef_that_is_no_text_cannot_be_released(bluegreen: tuple[Stage, codedeploy_stage.Stage]) -> None:
+    """It must be UTF-8."""
+    world, _ = bluegreen
+    git = world.client("codecommit")
+    head = git.get_branch(repositoryName=NAME, branchName="main")["branch"]["commitId"]
+    git.put_file(
+        repositoryName=NAME, branchName="main", filePath="taskdef.json", fileContent=b"\xff\xfe", parentCommitId=head
+    )
+    run = world.create(source(), stage("Deploy", action("Deploy", "CodeDeployToECS", "Code", **BLUE_GREEN)))
+    world.settle()
+    assert world.error(run)["message"] == TASKDEF
 
 
 def test_nothing_is_registered_while_a_file_is_missing(bluegreen: tuple[Stage, codedeploy_stage.Stage]) -> None:

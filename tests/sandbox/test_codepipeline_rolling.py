@@ -74,6 +74,7 @@ ROLLING_FAULTS: list[tuple[str | None, dict[str, str], str, str]] = [
     (images(app=NEW), {"FileName": "images.json"}, "ConfigurationError", "the image definition file images.json"),
     ("{", {}, "ConfigurationError", "The image definition file imagedefinitions.json contains invalid JSON format"),
     ('{"ImageURI": "x"}', {}, "ConfigurationError", "imagedefinitions.json contains invalid JSON format"),
+    (images(app=NEW) + " " * 100 * 1024, {}, "ConfigurationError", "is larger than 102400 bytes"),
     (images(web=NEW), {}, "JobFailed", "The container web does not exist in the task definition."),
     (images(app=NEW), {"ServiceName": "nothing"}, "JobFailed", "Error Code: ServiceNotFoundException"),
     (images(app=NEW), {"DeploymentTimeout": "61"}, "ConfigurationError", "DeploymentTimeout '61' is not a number"),
@@ -112,6 +113,31 @@ def test_a_service_that_does_not_settle_fails_the_action_in_time(rolling: tuple[
     ecs.ecs.update_service(cluster=NAME, service=NAME, taskDefinition=ecs.define(APP_HEALTH="fail"))
     world.wait(140)
     assert world.error(run)["message"] == "The Amazon ECS service did not become stable within the deployment timeout."
+
+
+def test_a_deployment_that_ecs_gives_up_fails_the_action(rolling: tuple[Stage, ecs_stage.Stage]) -> None:
+    """The circuit breaker brings the former revision back; the run has failed all the same."""
+    world, ecs = rolling
+    breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    ecs.ecs.update_service(cluster=NAME, service=NAME, deploymentConfiguration=breaker)
+    run = roll(world, images(app="public.ecr.aws/docker/library/httpd:<none>"))
+    text = "Deployment failed: the Amazon ECS deployment failed and was rolled back."
+    assert world.error(run) == {"code": "JobFailed", "message": text}
+    assert ecs.shown()["taskDefinition"].endswith(":1")
+
+
+@pytest.mark.parametrize(("seconds", "revision"), [(0, 1), (30, 2)])
+def test_an_abandoned_rolling_deployment(rolling: tuple[Stage, ecs_stage.Stage], seconds: float, revision: int) -> None:
+    """What ECS has begun goes on; what it has not been told of is never begun."""
+    world, ecs = rolling
+    world.push("images", imagedefinitions_json=images(app=NEW))
+    run = world.create(source(), stage("Deploy", action("Deploy", "ECS", "Code", **ROLLING)))
+    world.until_at("Deploy")
+    world.wait(seconds)
+    world.pipe.stop_pipeline_execution(pipelineName=NAME, pipelineExecutionId=run, abandon=True)
+    world.settle()
+    assert ecs.shown()["taskDefinition"].endswith(f":{revision}")
+    assert (world.status(run), world.told(run)[-1][2]) == ("Stopped", "Abandoned")
 
 
 def test_a_reference_to_a_commit_cannot_be_rolled(rolling: tuple[Stage, ecs_stage.Stage]) -> None:

@@ -180,6 +180,19 @@ def test_an_object_that_cannot_be_taken_fails_the_run(world: Stage, key: str, wo
     assert words in world.error(run)["message"]
 
 
+def test_a_version_that_is_none_fails_the_run(world: Stage) -> None:
+    """It is not found, as an object that is not there."""
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="sources")
+    s3.put_bucket_versioning(Bucket="sources", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="sources", Key="orders.zip", Body=b"PK")
+    world.create(s3_source(), approval())
+    asked = {"actionName": "Fetch", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "x"}
+    run = world.start(sourceRevisions=[asked])
+    world.settle()
+    assert world.error(run)["message"] == "The Amazon S3 object could not be found: sources/orders.zip"
+
+
 def test_an_image_becomes_an_image_detail(world: Stage) -> None:
     """The artifact of an ECR source is imageDetail.json, with the image by its digest."""
     world.client("ecr").create_repository(repositoryName=NAME)

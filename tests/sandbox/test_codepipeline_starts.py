@@ -104,6 +104,17 @@ def test_a_start_by_hand_names_the_caller(world: Stage) -> None:
     assert len(world.runs()) == 2
 
 
+def test_polling_starts_nothing_that_lacks_a_variable(world: Stage) -> None:
+    """Nobody is there to give it."""
+    polled = source(PollForSourceChanges="true")
+    world.pipe.create_pipeline(
+        pipeline=world.definition(polled, approval(), pipelineType="V2", variables=[{"name": "NOTE"}])
+    )
+    world.push("second", app_py="print(2)\n")
+    world.wait(200)
+    assert world.runs() == []
+
+
 # ---- variables of the pipeline
 
 

@@ -131,6 +131,19 @@ def test_an_update_ends_a_run_before_the_next_stage(world: Stage) -> None:
     assert world.status(run) == "Cancelled"
 
 
+def test_an_update_ends_a_retry_that_has_not_begun(world: Stage) -> None:
+    """And the stage is free for the next run."""
+    run = world.rejected()
+    world.pipe.retry_stage_execution(
+        pipelineName=NAME, stageName="Release", pipelineExecutionId=run, retryMode="FAILED_ACTIONS"
+    )
+    world.pipe.update_pipeline(pipeline=world.definition(source(), approval()))
+    second = world.start()
+    world.settle()
+    assert world.statuses() == ["Cancelled", "InProgress"]
+    assert world.state("Release")["latestExecution"]["pipelineExecutionId"] == second
+
+
 def test_a_stage_that_is_taken_away_takes_its_transition_with_it(world: Stage) -> None:
     """When it comes back, it is open."""
     world.create(source(), stage("Test", gate("First")), approval())

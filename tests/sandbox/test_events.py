@@ -48,7 +48,7 @@ def heard(world: Stage, url: str) -> list[str]:
     return [message["Body"] for message in got]
 
 
-def put(world: Stage, **changes: str) -> dict[str, Any]:
+def put(world: Stage, **changes: Any) -> dict[str, Any]:
     answer: dict[str, Any] = world.client("events").put_events(Entries=[SHOP | changes])
     return answer
 
@@ -129,7 +129,7 @@ def test_a_rule_has_at_most_five_targets(events: Any) -> None:
 def test_an_own_event_reaches_a_queue_in_its_envelope(world: Stage) -> None:
     """A second later, with who sent it, when and where."""
     url = queue(world)
-    answer = put(world, Resources=["hat-7"])  # type: ignore[arg-type]
+    answer = put(world, Resources=["hat-7"])
     told = json.loads(heard(world, url)[0])
     assert told == {
         "version": "0",
@@ -194,6 +194,8 @@ def test_a_rule_on_a_schedule_tells_its_targets_again_and_again(world: Stage) ->
 
 TOLD: dict[str, tuple[dict[str, Any], str]] = {
     "a_part": ({"InputPath": "$.detail"}, '{"item": "hat", "price": 7}'),
+    "an_element": ({"InputPath": "$.resources[0]"}, '"hat-7"'),
+    "no_element": ({"InputPath": "$.resources[7]"}, "null"),
     "a_constant": ({"Input": '{"fixed": true}'}, '{"fixed": true}'),
     "a_sentence": (
         {"InputTransformer": {"InputPathsMap": {"item": "$.detail.item"}, "InputTemplate": '"Sold: <item>."'}},
@@ -216,7 +218,7 @@ def test_a_target_is_told_what_it_asked_for(world: Stage, case: tuple[dict[str, 
     """A part of the event, a constant, or a template with parts of it."""
     target, text = case
     url = queue(world, **target)
-    put(world)
+    put(world, Resources=["hat-7"])
     assert heard(world, url) == [text]
 
 

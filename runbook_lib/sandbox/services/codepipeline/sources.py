@@ -103,14 +103,15 @@ def _date(git: str) -> str:
 
 def _from_s3(world: World, told: Mapping[str, str], wanted: str) -> Fetched:
     bucket, key, s3 = told["S3Bucket"], told["S3ObjectKey"], world.client("s3")
-    try:
-        versioning = s3.get_bucket_versioning(Bucket=bucket).get("Status")
-        found = s3.get_object(Bucket=bucket, Key=key, **({"VersionId": wanted} if wanted else {}))
-    except ClientError as refused:
-        if refused.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket", "NoSuchVersion"):
-            raise
-        text = f"The Amazon S3 object could not be found: {bucket}/{key}"
-        raise ActionFailed(CONFIGURATION, text) from refused
+    with asking("Amazon S3"):
+        try:
+            versioning = s3.get_bucket_versioning(Bucket=bucket).get("Status")
+            found = s3.get_object(Bucket=bucket, Key=key, **({"VersionId": wanted} if wanted else {}))
+        except ClientError as refused:
+            if refused.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket", "NoSuchVersion"):
+                raise
+            text = f"The Amazon S3 object could not be found: {bucket}/{key}"
+            raise ActionFailed(CONFIGURATION, text) from refused
     if versioning != "Enabled":
         text = f"The Amazon S3 bucket {bucket} is not versioned. Enable versioning on the bucket of a source action."
         raise ActionFailed(CONFIGURATION, text)
