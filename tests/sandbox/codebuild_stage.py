@@ -175,15 +175,20 @@ class Stage:
 
     def log(self, build: Mapping[str, Any]) -> str:
         """The whole log of a build."""
+        return "".join(event["message"] for event in self.events(build))
+
+    def events(self, build: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The entries of its log."""
         where = build["logs"]
-        found = self.world.client("logs").get_log_events(
+        found: list[dict[str, Any]] = self.world.client("logs").get_log_events(
             logGroupName=where["groupName"], logStreamName=where["streamName"], startFromHead=True
-        )
-        return "".join(event["message"] for event in found["events"])
+        )["events"]
+        return found
 
     def output(self, build: Mapping[str, Any]) -> list[str]:
         """The lines that the commands wrote."""
-        return [line for line in self.log(build).splitlines() if line and not line.startswith("[Container]")]
+        written = [event["message"].rstrip("\n") for event in self.events(build)]
+        return [line for line in written if line and not line.startswith("[Container]")]
 
     def stored(self, bucket: str, key: str) -> bytes:
         body: bytes = self.world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -123,7 +123,9 @@ def _speak_through(wire: Wire) -> None:
     def send(self: Any, request: Any) -> AWSResponse:
         with one_at_a_time:
             reply = wire.ask(request.method, target_of(request.url), _headers(request), _body(request))
-        raw = HTTPResponse(io.BytesIO(reply.body), reply.headers, reply.status, preload_content=False)
+        raw = HTTPResponse(
+            io.BytesIO(reply.body), reply.headers, reply.status, preload_content=False, request_method=request.method
+        )
         return AWSResponse(request.url, reply.status, HTTPHeaders.from_dict(reply.headers), raw)
 
     botocore.httpsession.URLLib3Session.send = send  # type: ignore[method-assign]

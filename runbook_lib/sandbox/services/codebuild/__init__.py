@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codebuild import builds, flow, lookup, projects
+from runbook_lib.sandbox.services.codebuild import builds, entrance, flow, lookup, projects
 from runbook_lib.sandbox.services.codebuild.store import CodeBuildStore, Order, Place, Plan
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
-__all__ = ["HANDLERS", "OPERATIONS", "STORE", "build", "refuse_docker_hub", "start", "stop"]
+__all__ = ["HANDLERS", "OPERATIONS", "STORE", "WSGI", "build", "refuse_docker_hub", "start", "stop"]
 
 STORE = CodeBuildStore
 OPERATIONS = {**projects.OPERATIONS, **builds.OPERATIONS}
 HANDLERS = flow.HANDLERS
+WSGI = {entrance.PREFIX: entrance.application}
 
 Object = tuple[str, str]  # bucket and key
 Variables = Mapping[str, str] | Sequence[Mapping[str, str]]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox.services.codebuild import authority, lookup
+from runbook_lib.sandbox.services.codebuild.authority import Wish
 from runbook_lib.sandbox.services.codebuild.buildspec import ArtifactSpec, Spec
 from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
 from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Collected, Place
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 NOTHING = "no matching artifact paths found"
+UPLOAD_FAILED = "Error in UPLOAD_ARTIFACTS phase: [{}]"
 NO_BASE = "no matching base directory path found for {}"
 
 
@@ -86,6 +89,8 @@ def upload(world: World, build: Build, identifier: str, packed: bytes, spec: Art
     if place is None:
         return
     client, (config, where) = world.client("s3"), place
+    if authority.refusal(world, build, Wish("s3:PutObject", lookup.object_arn(world, where))):
+        raise PhaseFailed("CLIENT_ERROR", UPLOAD_FAILED.format("AccessDenied: Access Denied status code: 403"))
     whole = config["type"] == PIPELINE or config.get("packaging") == "ZIP"
     sums = {"sha256": hashlib.sha256(packed).hexdigest(), "md5": hashlib.md5(packed, usedforsecurity=False).hexdigest()}
     if whole:
@@ -94,7 +99,7 @@ def upload(world: World, build: Build, identifier: str, packed: bytes, spec: Art
         for path, member in unpack(packed).items():
             _put(client, Place(where.bucket, f"{where.key}/{path}".lstrip("/")), member.content)
     build.uploaded[identifier] = {
-        "location": where.arn,
+        "location": lookup.object_arn(world, where),
         "sha256sum": sums["sha256"] if whole else "",
         "md5sum": sums["md5"] if whole else "",
         "overrideArtifactName": bool(config.get("overrideArtifactName", False)),
@@ -103,10 +108,10 @@ def upload(world: World, build: Build, identifier: str, packed: bytes, spec: Art
     }
 
 
-def planned(build: Build) -> dict[str, Any]:
+def planned(world: World, build: Build) -> dict[str, Any]:
     """What is known of the primary artifact before it is there: where it will be, unless the buildspec says."""
     place = _place(build, "", ArtifactSpec(()))
-    return {"location": place[1].arn if place else ""}
+    return {"location": lookup.object_arn(world, place[1]) if place else ""}
 
 
 def _put(client: Any, place: Place, content: bytes, **metadata: str) -> None:
@@ -114,7 +119,7 @@ def _put(client: Any, place: Place, content: bytes, **metadata: str) -> None:
         client.put_object(Bucket=place.bucket, Key=place.key, Body=content, Metadata=metadata)
     except client.exceptions.NoSuchBucket as error:
         told = error.response["Error"]
-        raise PhaseFailed("CLIENT_ERROR", f"Error in UPLOAD_ARTIFACTS phase: [{told['Message']}]") from None
+        raise PhaseFailed("CLIENT_ERROR", UPLOAD_FAILED.format(f"{told['Code']}: {told['Message']}")) from None
 
 
 def _place(build: Build, identifier: str, spec: ArtifactSpec) -> tuple[dict[str, Any], Place] | None:

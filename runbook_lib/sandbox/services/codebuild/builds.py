@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.codebuild import artifacts, flow, logs, lookup, project_rules, projects
-from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Order, Phase, Plan, Token
+from runbook_lib.sandbox.services.codebuild.store import PIPELINE, Build, Phase, Plan, Token
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -203,14 +203,14 @@ def shown(world: World, build: Build) -> dict[str, Any]:
         "startTime": now(build.started),
         "currentPhase": build.phase.type,
         "buildStatus": build.status,
-        "sourceVersion": _source_version(build),
+        "sourceVersion": lookup.source_version(world, build),
         "resolvedSourceVersion": build.resolved or None,
         "projectName": build.plan.project,
         "phases": [_phase(world, phase) for phase in build.phases],
         "source": dict(build.plan.source),
         "secondarySources": settings.get("secondarySources", []),
         "secondarySourceVersions": settings.get("secondarySourceVersions", []),
-        "artifacts": build.uploaded.get("", artifacts.planned(build)),
+        "artifacts": build.uploaded.get("") or artifacts.planned(world, build),
         "secondaryArtifacts": [found for name, found in build.uploaded.items() if name],
         "cache": settings["cache"],
         "environment": projects.environment(settings["environment"]),
@@ -225,11 +225,6 @@ def shown(world: World, build: Build) -> dict[str, Any]:
         "endTime": now(build.ended) if build.ended is not None else None,
     }
     return {key: value for key, value in answer.items() if value is not None}
-
-
-def _source_version(build: Build) -> str | None:
-    order: Order | None = build.plan.order
-    return next((place.arn for place in order.sources.values()), None) if order else build.plan.source_version
 
 
 def _phase(world: World, phase: Phase) -> dict[str, Any]:

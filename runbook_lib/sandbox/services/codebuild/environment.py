@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codebuild import logs
+from runbook_lib.sandbox.services.codebuild import authority, logs, lookup
+from runbook_lib.sandbox.services.codebuild.authority import Wish
 from runbook_lib.sandbox.services.codebuild.buildspec import Spec
 from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
 from runbook_lib.sandbox.services.codebuild.store import Build
@@ -14,6 +15,7 @@ from runbook_lib.sandbox.services.codebuild.store import Build
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
+SUFFIX = "??????"  # what Secrets Manager adds to a name is not told by it
 PLAIN, PARAMETER, SECRET = "PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER"
 
 
@@ -30,9 +32,15 @@ def resolve(world: World, build: Build, spec: Spec) -> tuple[dict[str, str], tup
     ]
     last = {entry["name"]: entry for entry in entries}
     hidden = [entry for entry in last.values() if entry.get("type", PLAIN) != PLAIN]
-    known = {**_parameters(world, hidden), **_secrets(world, hidden)}
+    known = {**_parameters(world, build, hidden), **_secrets(world, build, hidden)}
     values = {name: known.get(name, entry["value"]) for name, entry in last.items()}
     return {**_built_in(world, build), **values}, tuple(value for value in known.values() if value)
+
+
+def kept_back(build: Build) -> frozenset[str]:
+    """The variables of the project whose values are secrets; they are never exported."""
+    entries = build.plan.environment.get("environmentVariables", ())
+    return frozenset(entry["name"] for entry in entries if entry.get("type", PLAIN) != PLAIN)
 
 
 def _built_in(world: World, build: Build) -> dict[str, str]:
@@ -54,7 +62,7 @@ def _built_in(world: World, build: Build) -> dict[str, str]:
         "CODEBUILD_LOG_PATH": where[1] if where else "",
         "CODEBUILD_RESOLVED_SOURCE_VERSION": build.resolved,
         "CODEBUILD_SOURCE_REPO_URL": build.run.sources[""].url if "" in build.run.sources else "",
-        "CODEBUILD_SOURCE_VERSION": _source_version(build),
+        "CODEBUILD_SOURCE_VERSION": lookup.source_version(world, build) or "",
         "CODEBUILD_START_TIME": str(int(build.started * 1000)),
         "LANG": "C.UTF-8",
         "LC_ALL": "C",
@@ -64,16 +72,12 @@ def _built_in(world: World, build: Build) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value or name not in optional}
 
 
-def _source_version(build: Build) -> str:
-    if build.plan.order is not None:
-        return next((place.arn for place in build.plan.order.sources.values()), "")
-    return build.plan.source_version or ""
-
-
-def _parameters(world: World, entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _parameters(world: World, build: Build, entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     wanted = {entry["name"]: entry["value"] for entry in entries if entry["type"] == PARAMETER}
     found: dict[str, str] = {}
     names = sorted(set(wanted.values()))
+    wishes = [Wish("ssm:GetParameters", arn) for arn in authority.parameters(world, names)]
+    _refuse("Decrypted Variables Error", authority.refusal(world, build, *wishes))
     for start in range(0, len(names), 10):  # SSM API reference, GetParameters: at most 10 names
         answer = world.client("ssm").get_parameters(Names=names[start : start + 10], WithDecryption=True)
         found |= {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
@@ -83,15 +87,22 @@ def _parameters(world: World, entries: Iterable[Mapping[str, Any]]) -> dict[str,
     return {variable: found[name] for variable, name in wanted.items()}
 
 
-def _secrets(world: World, entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {entry["name"]: _secret(world, entry["value"]) for entry in entries if entry["type"] == SECRET}
+def _refuse(code: str, refusal: str) -> None:
+    if refusal:
+        raise PhaseFailed(code, f"AccessDeniedException: {refusal}")
 
 
-def _secret(world: World, reference: str) -> str:
+def _secrets(world: World, build: Build, entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {entry["name"]: _secret(world, build, entry["value"]) for entry in entries if entry["type"] == SECRET}
+
+
+def _secret(world: World, build: Build, reference: str) -> str:
     """A secret by `id:json-key:version-stage:version-id`; an id that is an ARN has colons of its own."""
     head, rest = ("", reference) if not reference.startswith("arn:") else _after_arn(reference)
     name, key, stage, version = (*rest.split(":"), "", "", "")[:4]
     client = world.client("secretsmanager")
+    arn = head + name if head else world.arn("secretsmanager", f"secret:{name}-{SUFFIX}")
+    _refuse("Secrets Manager Error", authority.refusal(world, build, Wish("secretsmanager:GetSecretValue", arn)))
     asked = {"SecretId": head + name}
     asked |= {"VersionId": version} if version else {"VersionStage": stage or "AWSCURRENT"}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codebuild.store import Build, CodeBuildStore, Project
+from runbook_lib.sandbox.services.codebuild.store import Build, CodeBuildStore, Place, Project
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -25,6 +25,11 @@ def project_arn(world: World, name: str) -> str:
     return world.arn("codebuild", f"project/{name}")
 
 
+def object_arn(world: World, place: Place) -> str:
+    """The ARN of an object in S3."""
+    return f"arn:{world.settings.partition}:s3:::{place.bucket}/{place.key}"
+
+
 def project(world: World, name: str) -> Project:
     """A project by its name or ARN."""
     short = name.rpartition("project/")[2]
@@ -40,6 +45,14 @@ def build(world: World, wanted: str) -> Build:
     if found is None:
         raise AwsError("ResourceNotFoundException", f"Build cannot be found: {wanted}")
     return found
+
+
+def source_version(world: World, build: Build) -> str | None:
+    """The version that was asked for; of a build for a pipeline the object that is its source."""
+    order = build.plan.order
+    if order is None:
+        return build.plan.source_version
+    return next((object_arn(world, place) for place in order.sources.values()), None)
 
 
 def invalid(message: str) -> AwsError:

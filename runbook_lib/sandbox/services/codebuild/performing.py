@@ -6,11 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runbook_lib.sandbox import participants, services
-from runbook_lib.sandbox.services.codebuild import artifacts, logs, memo, shell, workshop
+from runbook_lib.sandbox.services.codebuild import (
+    artifacts,
+    authority,
+    entrance,
+    environment,
+    logs,
+    memo,
+    shell,
+    workshop,
+)
 from runbook_lib.sandbox.services.codebuild.buildspec import PhaseSpec
 from runbook_lib.sandbox.services.codebuild.store import Attempt, Build, Collected
 from runbook_lib.sandbox.services.codebuild.workshop import Workshop
-from runbook_lib.sandbox.services.sts import session_arn
 from runbook_lib.sandbox.shims import wire
 from runbook_lib.sandbox.shims.wire import Exchange, Reply
 
@@ -90,7 +98,9 @@ def exported(world: World, build: Build) -> dict[str, str]:
         return {}
     known = memo.find(world, build.run.memo) if build.run.memo else None
     values = {**build.run.variables, **(known.exported if known else build.run.exported)}
-    return {name: values[name] for name in build.run.spec.exported if name in values}
+    kept = environment.kept_back(build)
+    wanted = [name for name in build.run.spec.exported if not name.startswith("AWS_") and name not in kept]
+    return {name: values[name] for name in wanted if name in values}
 
 
 def remember(world: World, build: Build) -> None:
@@ -112,7 +122,7 @@ def _run(world: World, build: Build, shop: Workshop) -> None:
         role_arn=build.plan.settings["serviceRole"],
         timeout_wall=PATIENCE,
         on_exit=("codebuild.exited", build.id),
-        session=_session(build),
+        session=authority.session(build),
     )
     if child in world.participants.children:  # it sleeps; one that has ended may have had successors already
         build.run.child = child
@@ -122,10 +132,6 @@ def _job(build: Build, phase: str, start: int, succeeding: bool) -> shell.Job:
     assert build.run.spec is not None
     spec = spec_of(build, phase)
     return shell.Job(spec.commands, spec.finally_, start, succeeding, build.run.spec.exported)
-
-
-def _session(build: Build) -> str:
-    return f"AWSCodeBuild-{build.uuid}"
 
 
 def _restored(world: World, build: Build) -> Workshop:
@@ -160,12 +166,12 @@ def play(world: World, build: Build) -> None:
     if remembered is None:
         _take_up(world, build)
         return
-    world.gateway.credentials_for(session_arn(build.plan.settings["serviceRole"], _session(build)))
+    world.gateway.credentials_for(authority.caller(build))
     for exchange in remembered.exchanges[len(build.run.played) :]:
         if exchange.target.startswith(SLEEP):
             world.after(float(exchange.target.removeprefix(SLEEP)), "codebuild.slept", build.id)
             return
-        if not _played(build, exchange, _ask(world, exchange)):
+        if not _played(build, exchange, _ask(world, build, exchange)):
             _take_up(world, build)
             return
     services.handler("codebuild.exited")(world, build.id, remembered.exit_code, remembered.output)
@@ -187,10 +193,11 @@ def _played(build: Build, exchange: Exchange, reply: Reply) -> bool:
     return (reply.status, reply.body) == (exchange.reply.status, exchange.reply.body)
 
 
-def _ask(world: World, exchange: Exchange) -> Reply:
+def _ask(world: World, build: Build, exchange: Exchange) -> Reply:
     if exchange.target == NOW:
         return Reply(200, {}, f"{world.now:.3f}\n".encode())
-    return Reply(*world.gateway.handle_foreign(exchange.method, exchange.target, dict(exchange.headers), exchange.body))
+    headers = dict(exchange.headers)
+    return Reply(*entrance.ask(world, build, exchange.method, exchange.target, headers, exchange.body))
 
 
 def _take_up(world: World, build: Build) -> None:

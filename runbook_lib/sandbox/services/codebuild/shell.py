@@ -16,6 +16,7 @@ from runbook_lib.sandbox.shims.seat import DOOR, DOOR_VARIABLES, FOLDER
 STATE, EXPORTED, DRIVER = "state.sh", "exported", "driver.sh"
 SCRIPT = "codebuild/output/tmp/script.sh"
 MARK = "\x1e"
+FORGET = "unset ${!AWS_@} ${!RUNBOOK_SANDBOX_@}"
 
 PROGRAM = r"""
 exec 63>&1
@@ -37,14 +38,18 @@ __codebuild_save() {
     shopt -p
     builtin printf 'cd %q\n' "$PWD"
     umask -p
-    builtin printf '%s\n' "$__codebuild_options"
+    builtin printf '%s\n' "$__codebuild_options" "__codebuild_traced='$__codebuild_traced'"
   } > @folder@/@state@ 2>/dev/null
   for __codebuild_name in @exported@; do
     builtin printf '%s=%s\0' "$__codebuild_name" "${!__codebuild_name}"
   done > @folder@/@exported_file@
 }
+__codebuild_untrace() { case $- in *x*) set +x; __codebuild_traced='set -x; ' ;; *) __codebuild_traced= ;; esac; }
 __codebuild_leave() {
-  { __codebuild_status=$?; __codebuild_options=$(set +o); set +eux; trap - EXIT; } 2>/dev/null
+  { __codebuild_status=$?
+    if [ "$__codebuild_inside" = 1 ]; then __codebuild_untrace; fi
+    __codebuild_options=$(set +o); set +eu; trap - EXIT
+  } 2>/dev/null
   if [ "$__codebuild_inside" = 1 ]; then __codebuild_mark "end $__codebuild_at $__codebuild_status"; fi
   __codebuild_save
 }
@@ -53,7 +58,7 @@ __codebuild_last=@last@
 __codebuild_at=$((@start@ - 1))
 __codebuild_inside=0
 __codebuild_skip=0
-__codebuild_trace=
+__codebuild_traced=
 . @folder@/@state@
 export CODEBUILD_BUILD_SUCCEEDING=@succeeding@
 command_not_found_handle() { echo "skipped in the sandbox: $*" >&2; }
@@ -61,22 +66,20 @@ trap __codebuild_leave EXIT
 while { ((++__codebuild_at < ${#__codebuild_commands[*]})); } 2>/dev/null; do
   {
     if [ $__codebuild_skip = 1 ] && [ $__codebuild_at -lt $__codebuild_last ]; then continue; fi
-    case $- in *x*) __codebuild_trace='set -x; '; set +x ;; *) __codebuild_trace= ;; esac
-    builtin printf '%s%s\n' "$__codebuild_trace" "${__codebuild_commands[$__codebuild_at]}" > @script@
+    builtin printf '%s%s\n' "$__codebuild_traced" "${__codebuild_commands[$__codebuild_at]}" > @script@
     __codebuild_mark "begin $__codebuild_at"
     __codebuild_inside=1
   } 2>/dev/null
   . @script@
   {
     __codebuild_status=$?
-    case $- in *x*) set +x; __codebuild_trace='set -x' ;; *) __codebuild_trace= ;; esac
+    __codebuild_untrace
     __codebuild_inside=0
     __codebuild_mark "end $__codebuild_at $__codebuild_status"
     if [ $__codebuild_status != 0 ]; then
       __codebuild_skip=1
       if [ $__codebuild_at -ge $__codebuild_last ]; then break; fi
     fi
-    $__codebuild_trace
   } 2>/dev/null
 done
 exit 0
@@ -113,15 +116,19 @@ def write_state(root: str, variables: Mapping[str, str], directory: str) -> None
     Path(root, FOLDER, STATE).write_text("\n".join([*lines, f"cd {shlex.quote(directory)}", "umask 0022", ""]))
 
 
-def command(root: str, shell: str, job: Job, *, keep_door: bool) -> list[str]:
-    """The command that runs one phase; keep_door leaves the world's address and credentials to the commands."""
+def command(root: str, shell: str, job: Job, *, keep_door: str) -> list[str]:
+    """The command that runs one phase.
+
+    keep_door is the path at which the commands find AWS, which then are left the world's address and credentials; ""
+    leaves them nothing.
+    """
     folder = f"{root}/{FOLDER}"
     filled = {
         "folder": shlex.quote(folder),
         "script": shlex.quote(f"{root}/{SCRIPT}"),
         "door": " ".join(f'"${name}"' for name in DOOR_VARIABLES),
         "door_file": DOOR,
-        "forget": ":" if keep_door else "unset ${!AWS_@} ${!RUNBOOK_SANDBOX_@}",
+        "forget": f'AWS_ENDPOINT_URL="$RUNBOOK_SANDBOX_URL"{shlex.quote(keep_door)}' if keep_door else FORGET,
         "state": STATE,
         "exported": " ".join(job.exported) or "''",
         "exported_file": EXPORTED,

@@ -20,10 +20,6 @@ class Place:
     bucket: str
     key: str
 
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:s3:::{self.bucket}/{self.key}"
-
 
 @dataclass(frozen=True)
 class Order:

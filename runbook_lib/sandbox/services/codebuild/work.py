@@ -6,9 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runbook_lib.sandbox import permissions
-from runbook_lib.sandbox.services.codebuild import artifacts, buildspec, environment, logs, memo, performing, source
+from runbook_lib.sandbox.services.codebuild import (
+    artifacts,
+    authority,
+    buildspec,
+    environment,
+    logs,
+    memo,
+    performing,
+    source,
+)
 from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
-from runbook_lib.sandbox.services.codebuild.store import Build
+from runbook_lib.sandbox.services.codebuild.store import Build, Place
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -23,6 +32,27 @@ def _submit(world: World, build: Build) -> None:
         raise PhaseFailed(
             "ACCESS_DENIED", f"CodeBuild is not authorized to perform: sts:AssumeRole on service role {role}"
         )
+
+
+def _provision(world: World, build: Build) -> None:
+    """Without a log there is no build: the role is asked for it before anything else."""
+    place = logs.place(build)
+    denied = authority.refusal(world, build, *_log_wishes(world, *place)) if place else ""
+    if denied:
+        role, arn = build.plan.settings["serviceRole"], world.arn("codebuild", f"build/{build.id}")
+        raise PhaseFailed(
+            "ACCESS_DENIED",
+            f"Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build "
+            f"{arn}. Error message: {denied}",
+        )
+
+
+def _log_wishes(world: World, group: str, stream: str) -> list[authority.Wish]:
+    whole = world.arn("logs", f"log-group:{group}")
+    known = world.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    make = [] if any(one["logGroupName"] == group for one in known) else [authority.Wish("logs:CreateLogGroup", whole)]
+    actions = ("logs:CreateLogStream", "logs:PutLogEvents")
+    return [*make, *(authority.Wish(action, f"{whole}:log-stream:{stream}") for action in actions)]
 
 
 def _download(world: World, build: Build) -> None:
@@ -55,8 +85,8 @@ def _buildspec(world: World, build: Build, folder: str) -> tuple[str, str]:
         return given, "/codebuild/readonly/buildspec.yml"
     name = given or "buildspec.yml"
     if given.startswith("arn:"):
-        bucket, _, key = given.partition(":::")[2].partition("/")
-        return world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode(), given
+        place = Place(*given.partition(":::")[2].split("/", 1))
+        return source.fetch_object(world, build, place).decode(), given
     file = source.members(build.run.sources[""]).get(name.removeprefix("./")) if "" in build.run.sources else None
     if file is None:
         raise PhaseFailed(YAML_ERROR, f"stat {folder}/{name}: no such file or directory")
@@ -89,6 +119,7 @@ def _upload(world: World, build: Build) -> None:
 
 WORK: dict[str, Callable[[World, Build], None]] = {
     "SUBMITTED": _submit,
+    "PROVISIONING": _provision,
     "DOWNLOAD_SOURCE": _download,
     "UPLOAD_ARTIFACTS": _upload,
 }

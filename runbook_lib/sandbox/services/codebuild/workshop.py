@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from runbook_lib.sandbox.services.codebuild import shell
+from runbook_lib.sandbox.services.codebuild import entrance, shell
 from runbook_lib.sandbox.services.codebuild.source import members
 from runbook_lib.sandbox.services.codebuild.store import Build, Source
 from runbook_lib.sandbox.shims import host, wire
@@ -36,7 +36,7 @@ class Workshop:
     seat: Seat
     path: str
     interpreter: str
-    keep_door: bool
+    keep_door: str
     folder: tempfile.TemporaryDirectory[str] = field(repr=False)
 
     @property
@@ -102,7 +102,7 @@ def make(world: World, build: Build) -> Workshop:
     folder = tempfile.TemporaryDirectory(prefix="codebuild-", ignore_cleanup_errors=True)
     seat = seat_of(world, build, os.path.realpath(folder.name))
     path = host.furnish(seat)
-    made = Workshop(seat, path, spec.shell, bool(seat.allowed), folder)
+    made = Workshop(seat, path, spec.shell, seat.entrance if seat.allowed else "", folder)
     for name, source in build.run.sources.items():
         _unpack(made.source(build.run.folder, name), source)
     shell.write_state(seat.root, variables(build, seat.root, path), str(made.source(build.run.folder)))
@@ -121,6 +121,7 @@ def seat_of(world: World, build: Build, root: str) -> Seat:
         platform="linux/arm64" if environment["type"].startswith("ARM") else "linux/amd64",
         refuse_docker_hub=world.store("codebuild").refuse_docker_hub,
         allowed=tuple(world.settings.allow_commands),
+        entrance=entrance.path(build),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ ECR_HOST = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)
 NO_CREDENTIALS = "no basic auth credentials"
 
 
+class AlreadyThere(Exception):
+    """The repository holds this image under this tag."""
+
+
 @dataclass(frozen=True)
 class Registry:
     """One repository in ECR, as the pushing or pulling child sees it."""
@@ -32,6 +37,8 @@ class Registry:
         try:
             return self.ecr.call(operation, registryId=self.account, repositoryName=self.repository, **params)
         except ApiRefused as refused:
+            if refused.code == "ImageAlreadyExistsException":
+                raise AlreadyThere from None
             raise DockerError(_in_dockers_words(refused)) from None
 
     def missing(self, image: Image) -> list[bytes]:
@@ -49,8 +56,9 @@ class Registry:
         self.call("CompleteLayerUpload", uploadId=upload, layerDigests=[digest(blob)])
 
     def put(self, image: Image, tag: str) -> None:
-        """Name the uploaded image; that a tag is there already with the same image is no error."""
-        self.call("PutImage", imageManifest=image.manifest.decode(), imageTag=tag)
+        """Name the uploaded image; that it has that name already is an error of the API, and none of docker's."""
+        with contextlib.suppress(AlreadyThere):
+            self.call("PutImage", imageManifest=image.manifest.decode(), imageTag=tag)
 
     def get(self, reference: Reference) -> Image:
         """The image of a name in the repository."""
@@ -104,8 +112,6 @@ def _in_dockers_words(refused: ApiRefused) -> str:
         "AccessDeniedException": "denied",
         "UnrecognizedClientException": "denied",
     }
-    if refused.code == "ImageAlreadyExistsException":
-        return refused.message
     return f"{known.get(refused.code, refused.code)}: {refused.message}"
 
 
