@@ -194,7 +194,7 @@ class Stage:
         body: bytes = self.world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
-    def keys(self, bucket: str = RESULTS) -> list[str]:
+    def listed(self, bucket: str = RESULTS) -> list[str]:
         found = self.world.client("s3").list_objects_v2(Bucket=bucket).get("Contents", ())
         return [entry["Key"] for entry in found]
 

@@ -542,7 +542,7 @@ def test_an_artifact_lies_where_the_project_says(stage: Stage, settings: dict[st
     artifact = {"files": ["top.md"], "name": "by-spec"}
     stage.create(source=inline(TREE, artifacts=artifact), artifacts={**S3, **settings})
     build = stage.run()
-    assert stage.keys() == [key.replace("BUILD", build["id"].partition(":")[2]) for key in keys]
+    assert stage.listed() == [key.replace("BUILD", build["id"].partition(":")[2]) for key in keys]
     assert bool(build["artifacts"]["sha256sum"]) == (settings.get("packaging") == "ZIP")
 
 
@@ -555,7 +555,7 @@ def test_secondary_artifacts_go_their_own_ways(stage: Stage) -> None:
         secondaryArtifacts=[{**S3, "artifactIdentifier": "docs", "name": "docs.zip", "packaging": "ZIP"}],
     )
     build = stage.run()
-    assert stage.keys() == ["docs.zip", "orders.zip"]
+    assert stage.listed() == ["docs.zip", "orders.zip"]
     assert unzipped(stage.stored(RESULTS, "docs.zip")) == {"top.md": "3\n"}
     assert [(one["artifactIdentifier"], one["location"]) for one in build["secondaryArtifacts"]] == [
         ("docs", f"arn:aws:s3:::{RESULTS}/docs.zip")
@@ -566,7 +566,7 @@ def test_without_artifacts_nothing_is_stored(stage: Stage) -> None:
     """Whatever the buildspec names."""
     stage.create(source=inline(TREE, artifacts={"files": ["nothing"]}))
     build = stage.run()
-    assert (build["buildStatus"], stage.keys(), build["artifacts"]) == ("SUCCEEDED", [], {"location": ""})
+    assert (build["buildStatus"], stage.listed(), build["artifacts"]) == ("SUCCEEDED", [], {"location": ""})
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,48 @@ def test_set_x_shows_commands_and_nothing_else(stage: Stage) -> None:
     assert shown == ["+ echo one", "one", "+ false", "+ true", "+ echo two", "two", "+ set +x", "three"]
 
 
+def test_a_trap_of_the_commands_is_kept_apart_from_the_shells_own(stage: Stage) -> None:
+    """It runs when the phase ends, and the next phase still finds what was set."""
+    lines = stage.commands("trap 'echo bye' EXIT", "WORD=kept", post_build=["echo $WORD"])
+    assert lines == ["bye", "kept"]
+
+
+def test_options_of_the_shell_hold_in_the_next_phase(stage: Stage) -> None:
+    """Even those that would stop the shell's own bookkeeping."""
+    begin = ["set -euo pipefail; set -C", "word=kept; readonly fixed=1; declare -A map=([a]=b)"]
+    lines = stage.commands("echo $word $fixed ${map[a]}", "echo ${none:-unset}", install=begin, env={"shell": "bash"})
+    assert lines == ["kept 1 b", "unset"]
+    assert reason(stage.tried("echo $none", install=["set -u"]), "BUILD")[0] == "COMMAND_EXECUTION_ERROR"
+
+
+@pytest.mark.parametrize("written", ["\\036", "\\036\\n", "\\036end of it", "\\036begin", "\\036now soon"])
+def test_output_may_hold_any_character(stage: Stage, written: str) -> None:
+    """Those by which the shell tells where it is, too."""
+    lines = stage.commands(f"printf 'a{written}b'", "echo c")
+    assert lines[-1] == "c"
+    assert "".join(lines[:-1]).startswith("a")
+
+
+def test_values_are_passed_on_as_they_are(stage: Stage) -> None:
+    """Quotes, lines and letters of any language; a name that a shell cannot have is left out."""
+    stage.create(
+        source={"type": "NO_SOURCE", "buildspec": spec('printf "%s" "$A"; echo $B', "env | grep -c ^MY || true")},
+        environment=environment(A='it\'s "q" $HOME `x` \\n é\nsecond ', B="b", **{"MY-VAR": "x"}),
+    )
+    assert stage.output(stage.run()) == ['it\'s "q" $HOME `x` \\n é', "second b", "0"]
+
+
+def test_two_builds_run_side_by_side(stage: Stage) -> None:
+    """Each sleeps its own time."""
+    stage.create(source={"type": "NO_SOURCE", "buildspec": spec("sleep $SECONDS_TO_SLEEP; date +%s")})
+    started = [
+        stage.start(environmentVariablesOverride=[{"name": "SECONDS_TO_SLEEP", "value": value}])
+        for value in ("90", "60")
+    ]
+    stage.settle()
+    assert [stage.output(stage.shown(build)) for build in started] == [["1772442164"], ["1772442134"]]
+
+
 def test_sh_is_the_shell_unless_bash_is_asked_for(stage: Stage) -> None:
     """The one of the buildspec."""
     assert stage.commands("echo ${SHELLOPTS}")[0].count("posix") == 1

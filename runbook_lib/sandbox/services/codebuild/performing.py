@@ -49,8 +49,11 @@ def spec_of(build: Build, phase: str) -> PhaseSpec:
 def ended(world: World, build: Build, exit_code: int, output: str) -> Attempt:
     """Write down the attempt that has ended."""
     shop = workshop.find(world, build)
-    if build.run.memo or shop is None:
+    known = _memo(world, build)
+    if known is not None or shop is None:
         exchanges = tuple(build.run.played)
+        # The last attempt's values are those that count; nobody may remember them when the build ends.
+        build.run.exported = known.exported if known else {}
     else:
         exchanges, output = shop.exchanges(), shop.clean(output.encode()).decode()
         wire.forget_before(shop.seat)
@@ -82,7 +85,7 @@ def let_go(world: World, build: Build) -> None:
 
 def collect(world: World, build: Build) -> dict[str, Collected]:
     """The artifacts that somebody waits for."""
-    known = memo.find(world, build.run.memo) if build.run.memo else None
+    known = _memo(world, build)
     if known is not None:
         return known.artifacts
     assert build.run.spec is not None
@@ -96,8 +99,7 @@ def exported(world: World, build: Build) -> dict[str, str]:
     """The variables that the buildspec exports, as the last shell left them."""
     if build.run.spec is None:
         return {}
-    known = memo.find(world, build.run.memo) if build.run.memo else None
-    values = {**build.run.variables, **(known.exported if known else build.run.exported)}
+    values = {**build.run.variables, **build.run.exported}
     kept = environment.kept_back(build)
     wanted = [name for name in build.run.spec.exported if not name.startswith("AWS_") and name not in kept]
     return {name: values[name] for name in wanted if name in values}
@@ -151,8 +153,12 @@ def _exported(shop: Workshop) -> dict[str, str]:
 # ---- played back
 
 
+def _memo(world: World, build: Build) -> memo.Memo | None:
+    return memo.find(world, build.run.memo) if build.run.memo else None
+
+
 def _remembered(world: World, build: Build) -> Attempt | None:
-    known = memo.find(world, build.run.memo) if build.run.memo else None
+    known = _memo(world, build)
     number = len(build.run.attempts)
     if known is None or number >= len(known.attempts):
         return None
@@ -169,6 +175,7 @@ def play(world: World, build: Build) -> None:
     world.gateway.credentials_for(authority.caller(build))
     for exchange in remembered.exchanges[len(build.run.played) :]:
         if exchange.target.startswith(SLEEP):
+            build.run.sleeping = exchange
             world.after(float(exchange.target.removeprefix(SLEEP)), "codebuild.slept", build.id)
             return
         if not _played(build, exchange, _ask(world, build, exchange)):
@@ -179,13 +186,12 @@ def play(world: World, build: Build) -> None:
 
 def slept(world: World, build: Build) -> None:
     """The time has passed that a played command slept."""
-    remembered = _remembered(world, build)
-    if remembered is not None:
-        exchange = remembered.exchanges[len(build.run.played)]
-        if _played(build, exchange, Reply(200, {}, f"{world.now:.3f}\n".encode())):
-            play(world, build)
-            return
-    _take_up(world, build)
+    exchange, build.run.sleeping = build.run.sleeping, None
+    assert exchange is not None
+    if _played(build, exchange, Reply(200, {}, f"{world.now:.3f}\n".encode())):
+        play(world, build)
+    else:
+        _take_up(world, build)
 
 
 def _played(build: Build, exchange: Exchange, reply: Reply) -> bool:

@@ -6,9 +6,10 @@ options, folder) and leaves it in turn, so that the commands see one shell (buil
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runbook_lib.sandbox.shims.seat import DOOR, DOOR_VARIABLES, FOLDER
@@ -16,6 +17,8 @@ from runbook_lib.sandbox.shims.seat import DOOR, DOOR_VARIABLES, FOLDER
 STATE, EXPORTED, DRIVER = "state.sh", "exported", "driver.sh"
 SCRIPT = "codebuild/output/tmp/script.sh"
 MARK = "\x1e"
+WORDS = re.compile(r"now [\d.]+|begin \d+|end \d+ \d+")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FORGET = "unset ${!AWS_@} ${!RUNBOOK_SANDBOX_@}"
 
 PROGRAM = r"""
@@ -39,10 +42,10 @@ __codebuild_save() {
     builtin printf 'cd %q\n' "$PWD"
     umask -p
     builtin printf '%s\n' "$__codebuild_options" "__codebuild_traced='$__codebuild_traced'"
-  } > @folder@/@state@ 2>/dev/null
+  } >| @folder@/@state@ 2>/dev/null
   for __codebuild_name in @exported@; do
     builtin printf '%s=%s\0' "$__codebuild_name" "${!__codebuild_name}"
-  done > @folder@/@exported_file@
+  done >| @folder@/@exported_file@ 2>/dev/null
 }
 __codebuild_untrace() { case $- in *x*) set +x; __codebuild_traced='set -x; ' ;; *) __codebuild_traced= ;; esac; }
 __codebuild_leave() {
@@ -66,7 +69,7 @@ trap __codebuild_leave EXIT
 while { ((++__codebuild_at < ${#__codebuild_commands[*]})); } 2>/dev/null; do
   {
     if [ $__codebuild_skip = 1 ] && [ $__codebuild_at -lt $__codebuild_last ]; then continue; fi
-    builtin printf '%s%s\n' "$__codebuild_traced" "${__codebuild_commands[$__codebuild_at]}" > @script@
+    builtin printf '%s%s\n' "$__codebuild_traced" "${__codebuild_commands[$__codebuild_at]}" >| @script@
     __codebuild_mark "begin $__codebuild_at"
     __codebuild_inside=1
   } 2>/dev/null
@@ -82,6 +85,12 @@ while { ((++__codebuild_at < ${#__codebuild_commands[*]})); } 2>/dev/null; do
     fi
   } 2>/dev/null
 done
+{
+  case $(trap -p EXIT) in  # a trap of the commands has taken the place of ours
+    *__codebuild_leave*) ;;
+    *) __codebuild_options=$(set +o); set +eu; __codebuild_save ;;
+  esac
+} 2>/dev/null
 exit 0
 """
 
@@ -112,7 +121,8 @@ class Step:
 
 def write_state(root: str, variables: Mapping[str, str], directory: str) -> None:
     """The shell in which the first phase begins."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # A name that no shell can have is one that no command can read.
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if NAME.fullmatch(name)]
     Path(root, FOLDER, STATE).write_text("\n".join([*lines, f"cd {shlex.quote(directory)}", "umask 0022", ""]))
 
 
@@ -130,7 +140,7 @@ def command(root: str, shell: str, job: Job, *, keep_door: str) -> list[str]:
         "door_file": DOOR,
         "forget": f'AWS_ENDPOINT_URL="$RUNBOOK_SANDBOX_URL"{shlex.quote(keep_door)}' if keep_door else FORGET,
         "state": STATE,
-        "exported": " ".join(job.exported) or "''",
+        "exported": " ".join(name for name in job.exported if NAME.fullmatch(name)),
         "exported_file": EXPORTED,
         "commands": " ".join(shlex.quote(each) for each in job.all),
         "last": str(len(job.commands)),
@@ -166,6 +176,8 @@ def steps(output: str, started: float) -> list[Step]:
             number, text = -1, []
     if number >= 0:
         found.append(Step(number, tuple(text), None))
+    elif found and text:  # what a trap wrote when the shell ended
+        found[-1] = replace(found[-1], output=(*found[-1].output, *text))
     return found
 
 
@@ -174,6 +186,9 @@ def _pieces(output: str) -> Sequence[str | tuple[str, ...]]:
     pieces: list[str | tuple[str, ...]] = [first] if first else []
     for each in others:
         mark, _, text = each.partition("\n")
+        if not WORDS.fullmatch(mark):  # a command wrote that character itself
+            pieces.append(MARK + each)
+            continue
         pieces.append(tuple(mark.split()))
         if text:
             pieces.append(text)

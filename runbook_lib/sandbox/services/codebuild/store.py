@@ -97,7 +97,8 @@ class Run:
     """The inside of a running build; it is dropped when the build is over.
 
     `memo` is the key of the run that is played back, "" while commands are really run; `played` are the exchanges of
-    the current attempt that were made again; `start` is the command from which it goes on, `begun` the time of that.
+    the current attempt that were made again, `sleeping` is the one that waits for its time; `start` is the command from
+    which it goes on, `begun` the time of that.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class Run:
     memo: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     played: list[Exchange] = field(default_factory=list)
+    sleeping: Exchange | None = None
     start: int = 0
     begun: float = 0.0
     child: str = ""

@@ -129,8 +129,14 @@ def variables(build: Build, root: str, path: str) -> dict[str, str]:
     """The variables of the first shell; a build's own PATH comes as it is, with nothing expanded in it."""
     base = f"{root}/codebuild/output/{build.run.folder}"
     folders = {f"CODEBUILD_SRC_DIR_{name}": f"{base}/{name}" for name in build.run.sources if name}
-    own = {"CODEBUILD_SRC_DIR": f"{base}/src", "HOME": f"{root}/root", "PATH": path, "TMPDIR": f"{root}/tmp", **folders}
-    return {**own, **build.run.variables}
+    own = {
+        "CODEBUILD_SRC_DIR": f"{base}/src",
+        "HOME": f"{root}/root",
+        "HOSTNAME": build.uuid.replace("-", "")[:12],  # a container's; bash would tell this machine's
+        "PATH": path,
+        "TMPDIR": f"{root}/tmp",
+    }
+    return {**own, **folders, **build.run.variables}
 
 
 def _unpack(folder: Path, source: Source) -> None:
