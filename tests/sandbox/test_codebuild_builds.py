@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -138,6 +139,34 @@ def test_builds_that_are_over_can_be_deleted(stage: Stage) -> None:
     assert answer["buildsDeleted"] == [over]
     assert answer["buildsNotDeleted"] == [{"id": running, "statusCode": "BUILD_IN_PROGRESS"}]
     assert stage.cb.list_builds()["ids"] == [running]
+
+
+@pytest.mark.parametrize("story", ["succeeds", "fails", "is stopped", "takes too long"])
+def test_what_is_chosen_out_of_a_few_is_one_of_them(stage: Stage, story: str) -> None:
+    """Statuses, phases and types are words of the API's model, whatever becomes of the build."""
+    commands = {"fails": "false", "takes too long": "sleep 1h"}
+    stage.create(source=inline(commands.get(story, "true")), artifacts=S3, timeoutInMinutes=5)
+    build = stage.start()
+    if story == "is stopped":
+        stage.wait(20)
+        stage.cb.stop_build(id=build)
+    stage.settle()
+    shape = stage.cb.meta.service_model.operation_model("BatchGetBuilds").output_shape.members["builds"].member
+    words = list(chosen(stage.shown(build), shape))
+    assert len(words) > 20
+    assert [(word, known) for word, known in words if word not in known] == []
+
+
+def chosen(value: Any, shape: Any) -> Iterator[tuple[str, list[str]]]:
+    """Each word in an answer that the model picks out of a list, and the list."""
+    if shape.type_name == "structure":
+        for name, inner in value.items():
+            yield from chosen(inner, shape.members[name])
+    elif shape.type_name == "list":
+        for inner in value:
+            yield from chosen(inner, shape.member)
+    elif getattr(shape, "enum", None):
+        yield value, shape.enum
 
 
 # ---- starting

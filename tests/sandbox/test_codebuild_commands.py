@@ -519,6 +519,97 @@ def test_docker_fails_in_its_own_words(stage: Stage, commands: list[str], words:
     assert stage.images() == {}
 
 
+MANY_STAGES = """
+ARG PYTHON=3.12
+FROM public.ecr.aws/docker/library/python:$PYTHON-slim AS base
+ENV HOME=/app
+FROM base AS tests
+COPY app.py /
+RUN python -m unittest
+FROM base
+# a comment between two lines
+LABEL team="orders and more" \\
+      tier=web
+WORKDIR $HOME
+WORKDIR src
+COPY --from=tests /app.py .
+USER app
+EXPOSE 8080 9090/udp
+ENTRYPOINT ["python"]
+CMD ["app.py"]
+"""
+
+
+def test_a_dockerfile_of_many_stages_becomes_its_last_one(stage: Stage) -> None:
+    """Or the one that is asked for; what the image says about its containers is what the file says."""
+    show = "docker inspect --format '{{json .Config}}'"
+    lines = succeeded(
+        stage,
+        built(
+            stage,
+            "docker build -q -t last . > id",
+            f"{show} last",
+            "docker build -q -t tests --target tests . > id",
+            f"{show} tests",
+            files={"Dockerfile": MANY_STAGES, "app__py": "1"},
+        ),
+    )
+    assert json.loads(lines[0]) == {
+        "Env": ["HOME=/app"],
+        "Cmd": ["app.py"],
+        "Entrypoint": ["python"],
+        "ExposedPorts": {"8080/tcp": {}, "9090/udp": {}},
+        "WorkingDir": "/app/src",
+        "User": "app",
+        "Labels": {"team": "orders and more", "tier": "web"},
+    }
+    assert json.loads(lines[1]) == {"Env": ["HOME=/app"]}
+
+
+def test_what_another_stage_copies_counts(stage: Stage) -> None:
+    """The digest changes with the file that only a stage before has read."""
+    digests = {digest_of(stage, {"Dockerfile": MANY_STAGES, "app__py": text}) for text in "12"}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "words"),
+    [
+        ("FROM scratch\nCOPY none.py .\n", "COPY failed: file not found in build context or excluded by .dockerignore"),
+        ("FROM scratch\nCOPY ../x .\n", "COPY failed: forbidden path outside the build context: ../x"),
+        ("FROM scratch\nCOPY a b /c\n", "the destination must be a directory and end with a /"),
+        ("FROM scratch\nCOPY a\n", "COPY requires at least two arguments"),
+        ("FROM scratch\nFLY away\n", "dockerfile parse error line 2: unknown instruction: FLY"),
+        ("FROM scratch\n\nRUN\n", "dockerfile parse error line 3: RUN requires at least one argument"),
+        ("FROM $NONE\n", "base name ($NONE) should not be blank"),
+        ("FROM scratch\nEXPOSE http\n", "Invalid containerPort: http"),
+        ("FROM scratch\nENV A\n", "ENV must have two arguments"),
+        ("FROM scratch AS one two\n", "FROM requires either one or three arguments"),
+        ("RUN true\n", "no build stage in current context"),
+        ("# nothing\n", "cannot be empty"),
+        (f"FROM {REGISTRY}:none\n", "no basic auth credentials"),
+    ],
+)
+def test_a_dockerfile_that_cannot_be_built_fails_in_dockers_words(stage: Stage, dockerfile: str, words: str) -> None:
+    """And leaves no image."""
+    build = built(stage, "docker build -t x .", "echo never", files={"Dockerfile": dockerfile, "a": "", "b": ""})
+    output = "\n".join(stage.output(build))
+    assert phases(build)["BUILD"] == "FAILED"
+    assert words in output
+    assert "Successfully" not in output
+
+
+def test_a_command_over_many_lines_is_one_step(stage: Stage) -> None:
+    """With a here-document, or with lines that go on."""
+    dockerfile = "FROM scratch\nRUN one && \\\n    two\nCOPY <<END /note\nFROM nowhere\nEND\n"
+    lines = succeeded(stage, built(stage, "docker build -t x .", files={"Dockerfile": dockerfile}))
+    assert [line for line in lines if line.startswith("Step")] == [
+        "Step 1/3 : FROM scratch",
+        "Step 2/3 : RUN one &&     two",
+        "Step 3/3 : COPY <<END /note",
+    ]
+
+
 def test_docker_hub_can_run_into_its_limit(stage: Stage) -> None:
     """When the scenario says so; the public registry of AWS has none."""
     codebuild.refuse_docker_hub(stage.world, True)
