@@ -27,7 +27,12 @@ HOST = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 REGISTRY = f"{HOST}/{NAME}"
 CASES = Path(__file__).parents[1] / "cases" / "codebuild"
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
+COMMIT = f"https://git-codecommit.us-east-1.amazonaws.com/v1/repos/{NAME}"
+LOGIN = f"aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin {HOST}"
+PIPED = {"source": {"type": "CODEPIPELINE"}, "artifacts": {"type": "CODEPIPELINE"}}
+S3 = {"type": "S3", "location": RESULTS}
 DOCKERFILE = "FROM public.ecr.aws/docker/library/python:3.12-slim\nCOPY app.py /app.py\nCMD python /app.py\n"
+APP = {"Dockerfile": DOCKERFILE, "app__py": "print(1)\n"}
 # The role of a build as CodeBuild's Docker sample has it, for the things of this world alone.
 ALLOWED: dict[str, tuple[list[str], list[str]]] = {
     "logs": (["CreateLogGroup", "CreateLogStream", "PutLogEvents"], ["*"]),
@@ -119,18 +124,24 @@ class Stage:
         self.settle()
         return self.shown(build)
 
-    def commands(self, *commands: str, environment: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
+    def commands(self, *commands: str, **more: Any) -> list[str]:
         """What these commands write, one after the other, in a build that succeeds."""
-        build = self.tried(*commands, environment=environment, **more)
-        assert build["buildStatus"] == "SUCCEEDED", self.log(build)
-        return self.output(build)
+        return self.succeeded(self.tried(*commands, **more))
 
-    def tried(self, *commands: str, environment: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def tried(self, *commands: str, variables: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """A build of these commands, well or badly ended."""
         self.cb.delete_project(name=NAME)
+        self.create(source=inline(*commands, **more), environment=environment(**(variables or {})))
+        return self.run()
+
+    def built(self, *commands: str, files: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        """A build of these commands in a folder with an application; docker is there, and time enough."""
+        source = self.put("app.zip", **(APP if files is None else files))
+        self.cb.delete_project(name=NAME)
         self.create(
-            source={"type": "NO_SOURCE", "buildspec": spec(*commands, **more)},
-            environment=_environment(**(environment or {})),
+            source={**source, "buildspec": spec(*commands, **more)},
+            environment=environment(privilegedMode=True),
+            timeoutInMinutes=2160,
         )
         return self.run()
 
@@ -190,6 +201,11 @@ class Stage:
         written = [event["message"].rstrip("\n") for event in self.events(build)]
         return [line for line in written if line and not line.startswith("[Container]")]
 
+    def succeeded(self, build: Mapping[str, Any]) -> list[str]:
+        """What the commands of a build wrote that has succeeded."""
+        assert build["buildStatus"] == "SUCCEEDED", self.log(build)
+        return self.output(build)
+
     def stored(self, bucket: str, key: str) -> bytes:
         body: bytes = self.world.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
@@ -212,12 +228,13 @@ class Stage:
 # ---- words
 
 
+def inline(*commands: str, **more: Any) -> dict[str, str]:
+    """A source that is nothing but a buildspec."""
+    return {"type": "NO_SOURCE", "buildspec": spec(*commands, **more)}
+
+
 def environment(**changes: Any) -> dict[str, Any]:
     """A build environment; names in capitals are variables of it."""
-    return _environment(**changes)
-
-
-def _environment(**changes: Any) -> dict[str, Any]:
     variables = [{"name": name, "value": value} for name, value in changes.items() if name.isupper()]
     settings = {name: value for name, value in changes.items() if not name.isupper()}
     base = {"type": "LINUX_CONTAINER", "image": IMAGE, "computeType": "BUILD_GENERAL1_SMALL"}

@@ -1,71 +1,18 @@
-"""Builds that are played back instead of run, and builds that go on in a world that was saved and loaded."""
+"""Builds that are played back instead of run."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from codebuild_stage import (
-    DOCKERFILE,
-    HOST,
-    NAME,
-    REGISTRY,
-    RESULTS,
-    Stage,
-    again,
-    environment,
-    fresh,
-    phases,
-    spec,
-    unzipped,
-)
+from codebuild_play import prepared, traces
+from codebuild_stage import APP, NAME, Stage, again, environment, fresh, phases, spec, unzipped
 
-from runbook_lib.sandbox import Sandbox, participants, save
-from runbook_lib.sandbox.errors import SandboxError
+from runbook_lib.sandbox import participants
 from runbook_lib.sandbox.services.codebuild import memo
 from runbook_lib.sandbox.settings import Settings
-
-LOGIN = f"aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin {HOST}"
-S3 = {"type": "S3", "location": RESULTS, "packaging": "ZIP"}
-FILES = {"Dockerfile": DOCKERFILE, "app__py": "print(1)\n"}
-# Everything that a build can ask the world: its time, its sleep, the registry and S3.
-SPEC = {
-    "pre_build": [LOGIN, "mkdir out; cd out", "TAG=v$(date +%H%M%S)"],
-    "build": [f"docker build -q -t {REGISTRY}:$TAG ..", "sleep 45", "echo built at $(date +%s)"],
-    "post_build": [
-        f"docker push {REGISTRY}:$TAG",
-        f"aws s3 cp ../app.py s3://{RESULTS}/app.py --quiet",
-        "printf %s $TAG > tag.txt",
-    ],
-    "artifacts": {"files": ["**/*"], "base-directory": "out"},
-    "env": {"shell": "bash", "exported-variables": ["TAG"]},
-}
-
-
-def prepared(stage: Stage, *, files: dict[str, str] | None = None, **changes: Any) -> Stage:
-    """A project that does all this."""
-    source = {**stage.put("app.zip", **(files or FILES)), "buildspec": spec(**SPEC)}
-    settings = {"source": source, "artifacts": S3, "environment": environment(privilegedMode=True)} | changes
-    stage.create(**settings)
-    return stage
-
-
-def traces(stage: Stage, build: dict[str, Any]) -> dict[str, Any]:
-    """Everything that a build leaves: its answer, log and artifact, what it called, and the images."""
-    return {
-        "build": build,
-        "log": [(each["timestamp"], each["message"]) for each in stage.events(build)],
-        "stored": {key: stage.stored(RESULTS, key) for key in stage.listed()},
-        "calls": [vars(call) for call in stage.world.calls],
-        "images": stage.images(),
-        "now": stage.world.now,
-    }
 
 
 @pytest.fixture
@@ -80,9 +27,6 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(participants, "run_child", counted)
     return ran
-
-
-# ---- played back
 
 
 def test_a_remembered_build_is_as_the_real_one(shells: list[str]) -> None:
@@ -145,7 +89,7 @@ def _project(**changes: Any) -> Callable[[Stage], None]:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(_project(files={**FILES, "app__py": "print(2)\n"}), id="source"),
+        pytest.param(_project(files={**APP, "app__py": "print(2)\n"}), id="source"),
         pytest.param(_project(environment=environment(privilegedMode=True, MORE="1")), id="variable"),
         pytest.param(
             _project(environment=environment(privilegedMode=True, type="ARM_CONTAINER")), id="another machine"
@@ -260,94 +204,3 @@ def test_memory_holds_so_many_builds_and_no_more(monkeypatch: pytest.MonkeyPatch
     for word in ("a", "b", "c"):
         memo.keep(stage.world, word, memo.Memo((), {}, {}))
     assert [memo.find(stage.world, word) is None for word in ("a", "b", "c")] == [True, False, False]
-
-
-# ---- saved and loaded
-
-
-def saved(stage: Stage, path: Path) -> Stage:
-    """The world as somebody else finds it in a file."""
-    save.save(stage.world, path)
-    return Stage(save.load(path))
-
-
-@pytest.mark.parametrize("phase", ["QUEUED", "DOWNLOAD_SOURCE", "PRE_BUILD", "POST_BUILD", "UPLOAD_ARTIFACTS"])
-@pytest.mark.parametrize("remembered", [False, True], ids=["run", "played"])
-def test_a_build_goes_on_in_a_loaded_world(phase: str, remembered: bool, tmp_path: Path) -> None:
-    """As if nothing had been: its folder is made again from what it did."""
-    stage = prepared(fresh())
-    whole = traces(stage, stage.run())
-    if not remembered:
-        memo.forget()
-    stage = prepared(again())
-    build = stage.start()
-    stage.until_phase(build, phase)
-    memo.forget()
-    loaded = saved(stage, tmp_path / "world")
-    loaded.settle()
-    calls = [call for call in traces(loaded, loaded.shown(build))["calls"] if call["operation"] != "BatchGetBuilds"]
-    assert calls == [call for call in whole["calls"] if call["operation"] != "BatchGetBuilds"]
-    kept = ("log", "stored", "images", "now")
-    found = traces(loaded, loaded.shown(build))
-    assert {key: found[key] for key in kept} == {key: whole[key] for key in kept}
-    assert found["build"] == whole["build"]
-
-
-def test_a_played_build_goes_on_where_nobody_remembers_it(tmp_path: Path) -> None:
-    """It slept when the world was saved; the rest is run from what the world had answered."""
-    stage = prepared(fresh())
-    whole = traces(stage, stage.run())
-    stage = prepared(again())
-    build = stage.start()
-    stage.wait(40)
-    loaded = saved(stage, tmp_path / "world")
-    memo.forget()
-    loaded.settle()
-    found = traces(loaded, loaded.shown(build))
-    assert found["build"] == whole["build"]
-    assert (found["log"], found["images"]) == (whole["log"], whole["images"])
-
-
-def test_a_world_is_not_saved_while_a_command_sleeps(tmp_path: Path) -> None:
-    """A process cannot be saved; when the build is stopped it can."""
-    stage = prepared(fresh())
-    build = stage.start()
-    stage.wait(40)
-    with pytest.raises(SandboxError, match="1 running child process"):
-        save.save(stage.world, tmp_path / "world")
-    stage.cb.stop_build(id=build)
-    assert saved(stage, tmp_path / "world").shown(build)["buildStatus"] == "STOPPED"
-
-
-GO_ON = """
-import json, sys
-from runbook_lib.sandbox import Sandbox, Settings
-sandbox = Sandbox.new(Settings())
-sandbox.load(sys.argv[1])
-sandbox.clock.sleep(600)
-c = sandbox.client
-build = c("codebuild").batch_get_builds(ids=[sys.argv[2]])["builds"][0]
-where = build["logs"]
-log = c("logs").get_log_events(logGroupName=where["groupName"], logStreamName=where["streamName"], startFromHead=True)
-image = c("ecr").describe_images(repositoryName="orders")["imageDetails"][0]["imageDigest"]
-print(json.dumps([build["buildStatus"], [each["message"] for each in log["events"]], image]))
-"""
-
-
-def test_a_build_goes_on_in_another_process(tmp_path: Path) -> None:
-    """With the same log and the same image."""
-    stage = prepared(fresh())
-    build = stage.start()
-    stage.until_phase(build, "POST_BUILD")
-    sandbox = Sandbox(stage.world)
-    sandbox.save(tmp_path / "world")
-    done = subprocess.run(
-        [sys.executable, "-c", GO_ON, str(tmp_path / "world"), build],
-        env={**os.environ, "PYTHONHASHSEED": "5"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    stage.settle()
-    log = [each["message"] for each in stage.events(stage.shown(build))]
-    assert json.loads(done.stdout) == ["SUCCEEDED", log, next(iter(stage.images().values()))]

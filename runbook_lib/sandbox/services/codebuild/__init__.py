@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services.codebuild import builds, entrance, flow, lookup, projects
-from runbook_lib.sandbox.services.codebuild.store import CodeBuildStore, Order, Place, Plan
+from runbook_lib.sandbox.services.codebuild.store import PIPELINE, CodeBuildStore, Order, Place, Plan
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -50,8 +50,11 @@ def start(
         {name: Place(*place) for name, place in wanted.items()},
         revision,
     )
+    own = found.settings["source"]
     settings = {
         **found.settings,
+        "source": {"type": PIPELINE, **({"buildspec": own["buildspec"]} if "buildspec" in own else {})},
+        "artifacts": {"type": PIPELINE},
         "environment": builds.with_variables(found.settings["environment"], _entries(environment)),
     }
     plan = Plan(found.name, settings, None, order)
