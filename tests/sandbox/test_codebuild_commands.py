@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from codebuild_stage import ACCOUNT, NAME, RESULTS, Stage, environment, fresh, reason, spec
 
 from runbook_lib.sandbox.services import codebuild
-from runbook_lib.sandbox.services.codebuild import performing
+from runbook_lib.sandbox.services.codebuild import performing, workshop
 from runbook_lib.sandbox.settings import Settings
 
 
@@ -133,6 +134,16 @@ def test_what_is_left_in_the_background_ends_with_its_phase(stage: Stage) -> Non
     """The build does not wait for it."""
     build = stage.tried("(while :; do :; done) & echo started")
     assert stage.succeeded(build) == ["started"]
+
+
+def test_nothing_of_a_build_is_left_on_this_machine(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its process, nor a listener, nor its folder."""
+    folders: list[str] = []
+    real = workshop.make
+    monkeypatch.setattr(workshop, "make", lambda *of: folders.append((made := real(*of)).seat.root) or made)
+    assert stage.commands("touch left behind; echo done") == ["done"]
+    assert (stage.world.participants.children, stage.world.participants.listening) == ({}, False)
+    assert [Path(folder).exists() for folder in folders] == [False]
 
 
 # ---- variables

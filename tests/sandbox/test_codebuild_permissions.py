@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
 from codebuild_stage import (
@@ -151,11 +150,3 @@ def test_the_policy_of_the_samples_is_enough(stage: Stage) -> None:
     assert "PutImage" in json.dumps(policy())
     stage.succeeded(stage.built(LOGIN, f"docker build -q -t {REGISTRY}:v .", f"docker push {REGISTRY}:v"))
     assert [error for *_, error in stage.calls() if error] == []
-
-
-def test_no_shell_of_a_build_is_left(stage: Stage) -> None:
-    """Neither a process nor a listener."""
-    stage.commands("echo done")
-    assert (stage.world.participants.children, stage.world.participants.listening) == ({}, False)
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "/.sandbox/driver.sh" not in left
