@@ -10,6 +10,7 @@ import contextlib
 import marshal
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -56,6 +57,8 @@ def serve(path: str) -> None:
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     os.write(1, READY)
     _Loop(listener, ended).run()
+    # An owner that was ended without a word has not taken the folder away.
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)
 
 
 class _Loop:
