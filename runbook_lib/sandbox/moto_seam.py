@@ -173,6 +173,8 @@ def _routes(scheme: str, host: str) -> list[Route]:
 def _routes_of(name: str) -> list[Route]:
     # The table of URLs belongs to the class; asking an instance would make a backend with all its defaults.
     kind = get_backend(name).backend  # type: ignore[call-overload]
+    if name.startswith("s3"):
+        _overlook_bucket_policies()
     return [(re.compile(url), serve) for url, serve in kind.__new__(kind).urls.items()]
 
 
@@ -198,3 +200,14 @@ def _seed(purpose: str) -> None:
 
 
 AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method-assign]
+
+
+# ---- permissions
+
+
+def _overlook_bucket_policies() -> None:
+    """moto denies by a bucket's policy without reading its Condition: "no call without TLS" would deny every call."""
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL  # type: ignore[method-assign]
