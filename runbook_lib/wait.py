@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from runbook_lib.clock import Clock
 from runbook_lib.errors import OutOfTime
 
 T = TypeVar("T")
+
+# Metrics and alarms follow what happened by minutes, and no event announces them.
+SETTLED = timedelta(minutes=15)
 
 
 def wait_until(
@@ -24,9 +27,10 @@ def wait_until(
 ) -> T:
     """Read until it is done and give the last reading; `every` is in seconds, `seen` is told every reading.
 
-    Raises OutOfTime when the limit is reached, or at once when nothing is left that could make it happen.
+    Raises OutOfTime when the limit is reached, or once nothing that could make it happen was left for SETTLED.
     """
     deadline = clock.now() + limit
+    idle_since: datetime | None = None
     while True:
         reading = read()
         if seen is not None:
@@ -36,7 +40,8 @@ def wait_until(
         left = (deadline - clock.now()).total_seconds()
         if left <= 0:
             raise _out_of_time(what, f"not so after {_minutes(limit)}", "look at the last state above, then run again")
-        if clock.idle():
+        idle_since = (idle_since or clock.now()) if clock.idle() else None
+        if idle_since is not None and clock.now() - idle_since >= SETTLED:
             raise _out_of_time(what, "nothing is left that could make it happen", "start what should make it happen")
         clock.sleep(min(every, left))
 
