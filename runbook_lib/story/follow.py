@@ -10,6 +10,7 @@ from runbook_lib import balancer as balancers
 from runbook_lib import build as builds
 from runbook_lib import deployment as deployments
 from runbook_lib import pipeline as pipelines
+from runbook_lib import service as services
 from runbook_lib.account import Account
 from runbook_lib.errors import ReleaseFailed
 from runbook_lib.journal import Journal
@@ -126,6 +127,8 @@ def deployment(
     if found.rolled_back_by:
         back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda d: d.over, seen=seen)
         samples += back.samples
+    if found.over:
+        settled(account, system)
     return Followed(found, tuple(samples))
 
 
@@ -144,7 +147,7 @@ def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
 
 
 def ended(account: Account, system: System, deployment_id: str) -> deployments.Deployment:
-    """Wait until a deployment has ended and the pipeline's run with it."""
+    """Wait until a deployment has ended, the pipeline's run with it, and the service is at rest."""
     found = wait_until(
         account.clock,
         lambda: deployments.read_deployment(account, system, deployment_id),
@@ -161,7 +164,20 @@ def ended(account: Account, system: System, deployment_id: str) -> deployments.D
         limit=START_LIMIT,
         every=POLL,
     )
+    settled(account, system)
     return found
+
+
+def settled(account: Account, system: System) -> services.Service | None:
+    """Wait until a service is at rest: stopped tasks deregister for as long as the target group's delay."""
+    return wait_until(
+        account.clock,
+        lambda: services.read_service(account, system, system.service),
+        lambda service: service is None or service.settled,
+        what=f"{system.service} is at rest",
+        limit=START_LIMIT,
+        every=POLL,
+    )
 
 
 def _sample(account: Account, system: System, found: deployments.Deployment) -> Sample:

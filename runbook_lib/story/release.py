@@ -190,7 +190,10 @@ def plan_finish(account: Account, system: System, started: Handle) -> Plan:
     def missing(account: Account, answer: Any) -> str | None:
         del answer
         now = deployment.read_deployment(account, system, started.id)
-        return None if now.over else f"it is {now.phase}"
+        if not now.over:
+            return f"it is {now.phase}"
+        found = service.read_service(account, system, system.service)
+        return None if found is None or found.settled else "the former tasks are deregistering"
 
     waiting = replace(step, until=Until(f"{started.id} has ended", missing))
     return Plan("End the wait", system.name, (waiting if step.needed else step,))
