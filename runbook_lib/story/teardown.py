@@ -46,7 +46,9 @@ KEPT_WITHOUT_CONSENT = ("codecommit:repository",)
 
 def plan_teardown(account: Account, system: System, *, delete_source: bool) -> Plan:
     """The steps that remove everything in the inventory; the source repository goes only by consent."""
-    items = sorted(read_inventory(account, system.name), key=lambda item: ORDER.index(item.kind))
+    # Within a kind the youngest goes first: what was made later may use what was made before.
+    newest_first = reversed(read_inventory(account, system.name))
+    items = sorted(newest_first, key=lambda item: ORDER.index(item.kind))
     kept = [item for item in items if item.kind in KEPT_WITHOUT_CONSENT and not delete_source]
     going = [item for item in items if item not in kept]
     steps = [*_quiet(account, system)]
