@@ -205,4 +205,4 @@ def _between(text: str, nodes: tuple[Node, ...], opening: int) -> str:
     last = nodes[-1].start
     space = text[opening + 1 : last]
     found = space[len(space.rstrip()) :]
-    return found if len(nodes) == 1 or found else " "
+    return found or " "

@@ -55,6 +55,8 @@ def serve(path: str) -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    # An interrupt at the keyboard, or of a kernel, is meant for the owner: its end closes our standard input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.write(1, READY)
     _Loop(listener, ended).run()
     # An owner that was ended without a word has not taken the folder away.
@@ -93,6 +95,7 @@ class _Loop:
         if child == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             connection.close()
             self.listener.close()
             os._exit(_run(order))
