@@ -154,6 +154,7 @@ def test_events_on_the_bus_have_the_keys_of_the_samples() -> None:
     stage.make_group(deploymentConfigName=ALL_AT_ONCE)
     deployment = stage.start()
     stage.until_over(deployment)
+    stage.wait(2)  # EventBridge delivers a second later
     event = stage.told()[-1]
     assert sorted(event) == KEYS["eventBridge"]
     assert sorted(event["detail"]) == KEYS["eventBridgeDetail"]

@@ -224,7 +224,8 @@ def test_the_scaled_world_moves_with_the_wall() -> None:
     clock = connect(served.url).clock
     before = clock.now()
     clock.sleep(60)
-    assert 60 <= (clock.now() - before).total_seconds() < 600
+    # No upper bound by the wall: ten minutes of the world are one second of a busy machine.
+    assert (clock.now() - before).total_seconds() >= 60
     assert served.end() == 0
 
 

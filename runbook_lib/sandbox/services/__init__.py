@@ -25,13 +25,11 @@ SERVICES: dict[str, str] = {
     "elbv2": f"{HERE}.services.elbv2",
     "codedeploy": f"{HERE}.services.codedeploy",
     "cloudwatch": f"{HERE}.services.cloudwatch",
-    "application-autoscaling": f"{HERE}.services.autoscaling",
     "sts": f"{HERE}.services.sts",
 }
 
 # what else keeps a store or has handlers, under the first word of their names
 PARTS: dict[str, str] = {
-    "autoscaling": f"{HERE}.services.autoscaling",
     "traffic": f"{HERE}.traffic.modelled",
     "participants": f"{HERE}.participants",
 }
