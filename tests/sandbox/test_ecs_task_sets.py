@@ -207,12 +207,14 @@ def test_a_failing_green_never_becomes_steady(stage: Stage) -> None:
     assert stage.health().count("healthy") == 2
 
 
-def test_green_must_be_behind_a_listener(stage: Stage) -> None:
-    """A group that no load balancer uses is refused, as for a new service."""
+def test_green_needs_no_listener_yet(stage: Stage) -> None:
+    """Unlike a new service a task set may use a group behind no listener: its targets are unused until the shift."""
     for listener in (stage.production, stage.test):
         stage.elb.modify_listener(ListenerArn=listener, DefaultActions=stage.forward(blue=1))
-    with pytest.raises(AwsError, match="does not have an associated load balancer"):
-        install(stage)
+    green = install(stage)
+    stage.settle()
+    assert {one.id: one.steady for one in ecs.task_sets(stage.world, NAME, NAME)}[green]
+    assert {target.state for target in elbv2.targets_of(stage.world, stage.green)} == {"unused"}
 
 
 def test_scaling_reaches_every_set_that_does_not_drain(stage: Stage) -> None:

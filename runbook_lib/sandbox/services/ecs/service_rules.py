@@ -129,11 +129,20 @@ def bindings(world: World, params: Mapping[str, Any], definition: Mapping[str, A
     given = params.get("loadBalancers", ())
     if len(given) > MOST_BINDINGS:
         _invalid(f"load balancers can have at most {MOST_BINDINGS} items.")
-    return tuple(checked_binding(world, one, definition) for one in given)
+    found = tuple(checked_binding(world, one, definition) for one in given)
+    for binding in found:
+        _must_be_used(world, binding.target_group)
+    return found
+
+
+def _must_be_used(world: World, group: str) -> None:
+    """A service may only use a group that stands behind a listener; a task set of CodeDeploy's needs not to yet."""
+    if not elbv2.usage(world).get(group):
+        _invalid(f"The target group with targetGroupArn {group} does not have an associated load balancer.")
 
 
 def checked_binding(world: World, given: Mapping[str, Any], definition: Mapping[str, Any]) -> Binding:
-    """One load balancer of a service: its group exists, is used, suits the network mode, and the container is there."""
+    """One load balancer of a service: its group exists, suits the network mode, and the container is there."""
     arn, name, port = given.get("targetGroupArn"), given.get("containerName", ""), given.get("containerPort", 0)
     if not arn:
         _invalid("A target group must be specified: the sandbox does not serve classic load balancers.")
@@ -142,8 +151,6 @@ def checked_binding(world: World, given: Mapping[str, Any], definition: Mapping[
         group = elbv2.target_group(world, arn)
     except AwsError:
         _invalid(f"The specified target group does not exist: {arn}.")
-    if not elbv2.usage(world).get(group.arn):
-        _invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
     if definition.get("networkMode") == "awsvpc" and group.target_type != "ip":
         _invalid(
             f"The provided target group {arn} has target type {group.target_type}, which is incompatible with the "
