@@ -57,7 +57,7 @@ lock: $(READY)  ## resolve the lock file anew, for Python 3.11 to 3.13
 	@mv $(VENV)/requirements.lock requirements.lock
 
 clean:  ## remove the environment, the runs and all caches
-	@rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@rm -rf $(VENV) runs build dist "$${XDG_CACHE_HOME:-$$HOME/.cache}/runbook-lib" .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 define NO_PYTHON

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from runbook_lib import __version__
 from runbook_lib.clock import Clock, WallClock
@@ -14,6 +14,16 @@ from runbook_lib.params import Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 USER_AGENT = f"runbook-lib/{__version__}"
+
+
+class Memory(Protocol):
+    """Worlds that were brought to a state before."""
+
+    def recall(self, states: Sequence[str]) -> str | None:
+        """Go on from the last of these states that is remembered; None when there is none."""
+
+    def keep(self, state: str) -> None:
+        """Remember the world as it is now."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Account:
     clock: Clock
     shared: bool  # a world that others use too: AWS, or a served sandbox
     make_client: Callable[[str], Any]
+    memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -79,6 +90,7 @@ def _sandbox(params: Params) -> Account:
         clock=world.clock,
         shared=bool(url),
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
+        memory=None if url else world.memory,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runbook_lib.account import Account
@@ -106,6 +106,21 @@ def read_balancer(account: Account, system: System) -> Balancer:
         rules=rules,
         logging_to=_logging_to(elb, found["LoadBalancerArn"]) if found else None,
     )
+
+
+def look_again(account: Account, known: Balancer) -> Balancer:
+    """The same load balancer with its listeners' weights and its targets as they are now: what a deployment moves."""
+    elb = account.client("elbv2")
+    groups = {name: replace(group, targets=read_targets(elb, group.arn)) for name, group in known.groups.items()}
+    listeners = [listener for listener in (known.production, known.test) if listener]
+    names = {group.arn: name for name, group in groups.items()}
+    answer = elb.describe_listeners(ListenerArns=[listener.arn for listener in listeners])["Listeners"]
+    weights = {found["ListenerArn"]: _weights(found["DefaultActions"], names) for found in answer}
+    production, test = (
+        replace(listener, weights=weights[listener.arn]) if listener else None
+        for listener in (known.production, known.test)
+    )
+    return replace(known, groups=groups, production=production, test=test)
 
 
 def plan_balancer(system: System, balancer: Balancer, items: Iterable[Item]) -> tuple[Step, ...]:

@@ -13,10 +13,11 @@ FOREIGN = ("RUNBOOK_", "AWS_")
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the world, the credentials or the settings of the caller's shell."""
+    """No test sees the world, the credentials or the settings of the caller's shell, nor what it once worked out."""
     for name in list(os.environ):
         if name.startswith(FOREIGN):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("RUNBOOK_CACHE", "")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The warm process: it imports what notebooks import, then forks one kernel for each request.
 
+What fewer notebooks need it imports while nobody asks for a kernel.
+
 It is started by `fork.py` with one end of a socket as its standard input.  A request is one message with three file
 descriptors: the lifeline of the kernel, its standard output and its standard error.  Over the lifeline goes the
 kernel's process id, and later its exit code; when the other side drops the lifeline, the kernel is killed.
@@ -17,13 +19,40 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 LARGEST = 1 << 17  # bytes of one request
 LAUNCHER = ["-m", "ipykernel_launcher"]
 INLINE = "module://matplotlib_inline.backend_inline"
+STORY = (
+    "delivery",
+    "machine",
+    "move",
+    "provision",
+    "release",
+    "rollback",
+    "sources",
+    "teardown",
+    "watch",
+    "worlds",
+)
+SERVICES = (
+    "cloudwatch",
+    "codebuild",
+    "codecommit",
+    "codeconnections",
+    "codedeploy",
+    "codepipeline",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "events",
+    "sts",
+)
+BACKENDS = ("ssm", "iam", "ec2", "s3", "logs", "applicationautoscaling", "servicequotas")
+# "module", or "module:function" for a function that loads more.
 # matplotlib_inline.backend_inline must stay out: imported before the shell exists, it never shows a figure.
 PRELOAD = (
     "numpy",
@@ -40,7 +69,17 @@ PRELOAD = (
     "ipykernel.zmqshell",
     "pydantic",
     "ruamel.yaml",
-    "runbook_lib",
+    "runbook_lib.runbook",
+    "runbook_lib.views.charts",
+    *(f"runbook_lib.story.{name}" for name in STORY),
+    "runbook_lib.sandbox.remote",
+    "runbook_lib.sandbox.warming:clients",
+)
+# What a sandbox inside the kernel needs besides: loaded bit by bit while nobody asks for a kernel.
+LATER = (
+    "runbook_lib.sandbox.gateway",
+    *(f"moto.{name}.urls" for name in BACKENDS),
+    *(f"runbook_lib.sandbox.services.{name}" for name in SERVICES),
 )
 
 
@@ -59,8 +98,8 @@ class Request:
 class Zygote:
     """Forks kernels, reaps them, and tells their lifelines how they ended."""
 
-    def __init__(self, control: socket.socket, trouble: str) -> None:
-        self.control, self.trouble = control, trouble
+    def __init__(self, control: socket.socket, trouble: str, later: Sequence[str] = ()) -> None:
+        self.control, self.trouble, self.later = control, trouble, list(later)
         self.kernels: dict[int, socket.socket] = {}
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
@@ -74,7 +113,9 @@ class Zygote:
     def serve(self) -> Request | None:
         """Serve until the other side is gone (None); in a freshly forked child, what the child shall become."""
         while True:
-            ready = {key.fileobj for key, _ in self.selector.select()}
+            ready = {key.fileobj for key, _ in self.selector.select(0 if self.later else None)}
+            if not ready and self.later:
+                self._load(self.later.pop(0))
             if self.ended in ready:
                 self._reap()
             for lifeline in [other for other in self.kernels.values() if other in ready]:
@@ -86,6 +127,12 @@ class Zygote:
                     return None
                 if self._is_child(request):
                     return request
+
+    def _load(self, name: str) -> None:
+        """Nobody asks for anything: load some more, and do not fork any more if that started a thread."""
+        load(name)
+        gc.freeze()
+        self.trouble = self.trouble or trouble()
 
     def _is_child(self, request: Request) -> bool:
         """Fork the kernel that is asked for: True in the child, False here, also when it was refused."""
@@ -149,8 +196,16 @@ def preload(modules: tuple[str, ...] = PRELOAD) -> None:
     """Import what notebooks import; what this environment lacks is left to the notebook."""
     os.environ["MPLBACKEND"] = INLINE
     for name in modules:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+        load(name)
+
+
+def load(name: str) -> None:
+    """Import a module, and call the function of it that is named."""
+    module, _, function = name.partition(":")
+    with contextlib.suppress(ModuleNotFoundError):
+        loaded = importlib.import_module(module)
+        if function:
+            getattr(loaded, function)()
 
 
 def trouble() -> str:
@@ -218,7 +273,7 @@ def main() -> None:
     preload()
     gc.collect()
     gc.freeze()  # collected garbage would unshare the pages of every child
-    request = Zygote(control, trouble()).serve()
+    request = Zygote(control, trouble(), LATER).serve()
     if request is not None:
         become(request)
 

@@ -10,6 +10,7 @@ from runbook_lib.errors import Refused
 from runbook_lib.sandbox.settings import Settings
 
 if TYPE_CHECKING:
+    from runbook_lib.sandbox.memory import Memory
     from runbook_lib.sandbox.remote import RemoteSandbox
     from runbook_lib.sandbox.world import World
 
@@ -67,6 +68,21 @@ class Sandbox:
         self.world.participants.close()
         moto_seam.forget(self.world)
         self._adopt(loaded)
+
+    def become(self, path: str | Path) -> None:
+        """Let this world have the content of a file; its clock and its clients stay what they are."""
+        from runbook_lib.sandbox import moto_seam, save
+
+        loaded = save.load(path)
+        moto_seam.forget(self.world)
+        self.world.become(loaded)
+        moto_seam.claim(self.world)
+
+    def memory(self, inputs: str) -> Memory:
+        """What is remembered of worlds that follow from the same inputs."""
+        from runbook_lib.sandbox.memory import Memory
+
+        return Memory(self, inputs)
 
     def close(self) -> None:
         """End the world: its children, and what moto keeps for it."""

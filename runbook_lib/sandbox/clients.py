@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -70,6 +70,12 @@ def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_ag
 def remote(service: str, *, url: str, region: str, key: str, user_agent: str | None = None) -> Any:
     """A client of a service of a served world."""
     return _client(service, region=region, key=(key, SECRET), user_agent=user_agent, endpoint_url=url)
+
+
+def load_models(services: Sequence[str]) -> None:
+    """Read what botocore knows of these services: afterwards their clients are made in a moment."""
+    for service in services:
+        _client(service, region="us-east-1", key=(OPERATOR_KEY, SECRET), user_agent=None)
 
 
 def _client(service: str, *, region: str, key: tuple[str, str], user_agent: str | None, **more: Any) -> Any:

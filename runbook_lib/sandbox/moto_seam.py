@@ -15,10 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-# Read by moto.settings: AWS's own policies are wanted, 1,300 machine images for servers that nobody starts are not.
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
-os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-
+import moto.core.utils
 from moto import backend_index
 from moto.backends import get_backend
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
@@ -27,11 +24,15 @@ from moto.core.model_instances import model_data
 from moto.core.request import Request
 from moto.moto_api._internal import mock_random
 
-from runbook_lib.sandbox import moto_names
+from runbook_lib.sandbox import clients, moto_names
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.world import World
 
 ACCOUNT_HEADER = "x-moto-account-id"
+
+# Read by moto.settings when they are asked for: AWS's own policies are wanted, 1,300 machine images for servers that
+# nobody starts are not.
+SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 
 # What BackendDicts of some services hold besides their accounts.
 BESIDES = ("bucket_accounts", "master_accounts")
@@ -101,6 +102,8 @@ def claim(world: World) -> None:
     """What moto keeps now belongs to this world, and the time is the world's."""
     global _current
     _current = world
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     moto_names.give(lambda: world.now)
 
 
@@ -200,6 +203,12 @@ def _seed(purpose: str) -> None:
 
 
 AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method-assign]
+
+
+# ---- models
+
+# moto would read botocore's models a second time.
+moto.core.utils.create_loader = lambda: clients.session()._session.get_component("data_loader")  # type: ignore[attr-defined]
 
 
 # ---- permissions

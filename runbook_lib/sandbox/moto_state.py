@@ -73,8 +73,13 @@ def _home(backends: BackendDict[Any]) -> tuple[str, str]:
 
 
 def _find(name: Name) -> BaseBackend:
+    """The backend of that name; one that is not there yet is made bare, without the defaults that it would draw."""
     module, variable, account, region = name
-    found: BaseBackend = getattr(importlib.import_module(module), variable)[account][region]
+    known = getattr(importlib.import_module(module), variable)[account]
+    if region not in known.keys():  # noqa: SIM118 - moto says that it contains every region of AWS
+        kind = known.backend
+        dict.__setitem__(known, region, kind.__new__(kind))
+    found: BaseBackend = dict.__getitem__(known, region)
     return found
 
 
@@ -151,4 +156,4 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, written: Any) -> Any:
         kind, module, variable, *place = written
         found = getattr(importlib.import_module(module), variable)
-        return found if kind == "dict" else found[place[0]][place[1]]
+        return found if kind == "dict" else _find((module, variable, *place))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from runbook_lib import balancer as balancers
@@ -106,9 +106,12 @@ def deployment(
 ) -> Followed:
     """Follow one deployment until something is true of it, or it is over; every change goes into the journal."""
     samples: list[Sample] = []
+    known = balancers.read_balancer(account, system)
+    pair = {name: group for name, group in known.groups.items() if name in system.target_groups}
+    known = replace(known, groups=pair)
 
     def look(found: deployments.Deployment) -> None:
-        sample = _sample(account, system, found)
+        sample = _sample(account, found, balancers.look_again(account, known))
         if not samples or _differs(samples[-1], sample):
             journal.write("sample", deployment=deployment_id, **vars(sample))
             if seen is not None:
@@ -180,16 +183,14 @@ def settled(account: Account, system: System) -> services.Service | None:
     )
 
 
-def _sample(account: Account, system: System, found: deployments.Deployment) -> Sample:
-    lb = balancers.read_balancer(account, system)
-    pair = [lb.groups[name] for name in system.target_groups if name in lb.groups]
+def _sample(account: Account, found: deployments.Deployment, lb: balancers.Balancer) -> Sample:
     share = lb.production.share if lb.production else {}
     return Sample(
         at=account.clock.now(),
         phase=found.phase,
         weights={name: round(100 * part, 1) for name, part in sorted(share.items())},
-        healthy={group.name: group.healthy for group in pair},
-        unhealthy={group.name: sum(t.state == "unhealthy" for t in group.targets) for group in pair},
+        healthy={group.name: group.healthy for group in lb.groups.values()},
+        unhealthy={group.name: sum(t.state == "unhealthy" for t in group.targets) for group in lb.groups.values()},
     )
 
 

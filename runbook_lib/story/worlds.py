@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from runbook_lib import deployment, deployment_group, pipeline, service
@@ -19,13 +20,29 @@ def bring(account: Account, system: System, world: str) -> None:
     """
     if world not in STATES:
         raise BadInput(where="world", seen=world, wanted=", ".join(STATES), next_step="correct the call of begin")
-    for name in list(STATES)[: list(STATES).index(world) + 1]:
+    states = list(STATES)[: list(STATES).index(world) + 1]
+    memory = account.memory(_inputs(system)) if account.memory else None
+    known = memory.recall(states) if memory else None
+    for name in states[states.index(known) + 1 if known else 0 :]:
         reached, chapter = STATES[name]
         if not reached(account, system):
             if account.target == "aws":
                 raise _not_there(name, chapter.__doc__ or "")
             # What the earlier notebooks did is not this run's doing: it goes into a journal of its own.
             chapter(account, system, Journal(account.clock))
+            if memory:
+                memory.keep(name)
+
+
+def _inputs(system: System) -> str:
+    """Everything from outside that the states follow from: the parameters and the application's files."""
+    folder = system.application.directory
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    content = hashlib.sha256()
+    for path in files:
+        content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_mode:o} ".encode())
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"{system.params.model_dump_json()} {content.hexdigest()}"
 
 
 def _anywhere(account: Account, system: System) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from codebuild_play import prepared, traces
 from codebuild_stage import APP, NAME, Stage, again, environment, fresh, phases, spec, unzipped
 
-from runbook_lib.sandbox import participants
+from runbook_lib.sandbox import cache, participants
 from runbook_lib.sandbox.services.codebuild import memo
 from runbook_lib.sandbox.settings import Settings
 
@@ -180,19 +180,15 @@ def test_a_build_with_commands_that_the_settings_allow_is_always_run(shells: lis
     assert shells == ["BUILD", "BUILD"]
 
 
-def test_memories_are_kept_on_disk(shells: list[str], tmp_path: Path) -> None:
-    """Where the settings name a folder, for other processes and later days."""
-
-    def cached(stage: Stage) -> Stage:
-        object.__setattr__(stage.world.settings, "build_cache", str(tmp_path / "cache"))
-        return prepared(stage)
-
-    first = cached(fresh())
+def test_memories_are_kept_on_disk(shells: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the cache folder, for other processes and later days."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    first = prepared(fresh())
     real = traces(first, first.run())
-    assert len(list((tmp_path / "cache").glob("*.json"))) == 1
+    assert len(list((tmp_path / "builds").glob("*.json"))) == 1
     memo.forget()
     shells.clear()
-    second = cached(again())
+    second = prepared(again())
     assert traces(second, second.run()) == real
     assert shells == []
 
@@ -200,7 +196,6 @@ def test_memories_are_kept_on_disk(shells: list[str], tmp_path: Path) -> None:
 def test_memory_holds_so_many_builds_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten."""
     monkeypatch.setattr(memo, "KEPT", 2)
-    stage = fresh()
     for word in ("a", "b", "c"):
-        memo.keep(stage.world, word, memo.Memo((), {}, {}))
-    assert [memo.find(stage.world, word) is None for word in ("a", "b", "c")] == [True, False, False]
+        memo.keep(word, memo.Memo((), {}, {}))
+    assert [memo.find(word) is None for word in ("a", "b", "c")] == [True, False, False]

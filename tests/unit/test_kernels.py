@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -202,3 +204,44 @@ def test_a_library_that_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MPLBACKEND", "agg")
     zygote.preload(("json", "no_such_library"))
     assert "no_such_library" not in sys.modules
+
+
+@pytest.mark.parametrize("name", sorted({*zygote.PRELOAD, *zygote.LATER}))
+def test_what_is_loaded_beforehand_exists(name: str) -> None:
+    """A name that was changed elsewhere would be left out in silence."""
+    module, _, function = name.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert not function or f"def {function}(" in Path(str(spec.origin)).read_text(encoding="utf-8")
+
+
+def test_what_the_runbooks_import_is_loaded_beforehand(root: Path) -> None:
+    """A forked kernel finds every chapter of the story in memory."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (root / "notebooks").glob("*.ipynb"))
+    chapters = {
+        name.strip()
+        for line in re.findall(r"from runbook_lib\.story import ([\w, ]+)", sources)
+        for name in line.split(",")
+    }
+    assert {f"runbook_lib.story.{name}" for name in chapters} <= set(zygote.PRELOAD)
+
+
+@linux
+def test_a_process_loads_more_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thing at a time, and a request comes first."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    loaded: list[str] = []
+
+    def load(name: str) -> None:
+        loaded.append(name)
+        if name == "b":
+            ours.close()
+
+    monkeypatch.setattr(zygote, "load", load)
+    former = signal.getsignal(signal.SIGCHLD)
+    try:
+        assert zygote.Zygote(theirs, "", ("a", "b", "c")).serve() is None
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, former)
+    assert loaded == ["a", "b"]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox import cache
 from runbook_lib.sandbox.services.codebuild import artifacts, workshop
 from runbook_lib.sandbox.services.codebuild.store import Attempt, Build, Collected
 from runbook_lib.sandbox.shims import host
@@ -60,21 +61,21 @@ def key(world: World, build: Build) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def find(world: World, name: str) -> Memo | None:
-    """The build of that key, from memory or from the cache folder of the settings."""
+def find(name: str) -> Memo | None:
+    """The build of that key, from memory or from the cache folder."""
     if name in _known:
         return _known[name]
-    path = _path(world, name)
+    path = _path(name)
     if path is None or not path.exists():
         return None
     _remember(name, _from_json(json.loads(path.read_text())))
     return _known[name]
 
 
-def keep(world: World, name: str, memo: Memo) -> None:
-    """Remember a build, in memory and in the cache folder of the settings."""
+def keep(name: str, memo: Memo) -> None:
+    """Remember a build, in memory and in the cache folder."""
     _remember(name, memo)
-    path = _path(world, name)
+    path = _path(name)
     if path is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
@@ -93,9 +94,9 @@ def _remember(name: str, memo: Memo) -> None:
         del _known[next(iter(_known))]
 
 
-def _path(world: World, name: str) -> Path | None:
-    folder = getattr(world.settings, "build_cache", None)
-    return Path(folder, f"{name}.json") if folder else None
+def _path(name: str) -> Path | None:
+    folder = cache.folder()
+    return folder / "builds" / f"{name}.json" if folder else None
 
 
 @functools.cache

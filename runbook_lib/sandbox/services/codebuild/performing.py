@@ -108,7 +108,7 @@ def exported(world: World, build: Build) -> dict[str, str]:
 def remember(world: World, build: Build) -> None:
     """Keep a build that was run to its end for the next one with the same inputs."""
     if build.run.key and not build.run.memo:
-        memo.keep(world, build.run.key, memo.Memo(tuple(build.run.attempts), build.run.collected, build.run.exported))
+        memo.keep(build.run.key, memo.Memo(tuple(build.run.attempts), build.run.collected, build.run.exported))
 
 
 # ---- really
@@ -154,7 +154,7 @@ def _exported(shop: Workshop) -> dict[str, str]:
 
 
 def _memo(world: World, build: Build) -> memo.Memo | None:
-    return memo.find(world, build.run.memo) if build.run.memo else None
+    return memo.find(build.run.memo) if build.run.memo else None
 
 
 def _remembered(world: World, build: Build) -> Attempt | None:

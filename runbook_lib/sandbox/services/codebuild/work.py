@@ -74,7 +74,7 @@ def _download(world: World, build: Build) -> None:
     run.variables, run.secrets = environment.resolve(world, build, run.spec)
     # What a command does that the settings allow is seen by nobody, so such a build is always run.
     run.key = "" if world.settings.allow_commands else memo.key(world, build)
-    run.memo = run.key if run.key and memo.find(world, run.key) else ""
+    run.memo = run.key if run.key and memo.find(run.key) else ""
     logs.say(world, build, *_introduction(run.spec, folder))
 
 
