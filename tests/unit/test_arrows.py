@@ -33,6 +33,7 @@ LAYERS = (
         "service",
         "storage",
     },
+    {"preflight"},
     {"views"},
     {"story"},
     {"runbook"},

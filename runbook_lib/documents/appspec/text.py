@@ -78,17 +78,18 @@ def parse(text: str | bytes | Source, *, name: str = NAME, template: bool = True
     A `template` still holds the placeholder <TASK_DEFINITION>; otherwise it holds the revision's full ARN.
     """
     refuse(check(text, name=name, template=template))
-    root = _document(text, name).root
+    root = document_of(text, name).root
     properties = root.at("Resources", 0).pairs[0][1].get("Properties")  # type: ignore[union-attr]
     return _read(properties, root) if properties else AppSpec("", 0)
 
 
 def check(text: str | bytes | Source, *, name: str = NAME, template: bool = True) -> tuple[Finding, ...]:
     """Findings about an AppSpec, each with its line."""
-    return tuple(Checker(_document(text, name), template).findings())
+    return tuple(Checker(document_of(text, name), template).findings())
 
 
-def _document(text: str | bytes | Source, name: str) -> Document:
+def document_of(text: str | bytes | Source, name: str) -> Document:
+    """The tree of an AppSpec, from YAML or JSON; what it says is not checked."""
     source = source_of(text, name=name)
     reader = parse_json if source.text.lstrip().startswith("{") else parse_yaml
     document = reader(source, name=name)

@@ -1,0 +1,1 @@
+"""Preflight: every known way to fail, asked before the release."""

@@ -1,0 +1,109 @@
+"""What the rules look at: one system, from the pipeline's actions over the files to the listener.
+
+A part that nobody gave is None, and its rules are skipped; a part that could not be read is a Trouble, and its rules
+answer ERROR with the reason: not measured is never OK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runbook_lib.documents.buildspec import Buildspec, Facts
+from runbook_lib.documents.dockerfile import Dockerfile
+from runbook_lib.documents.finding import Finding
+from runbook_lib.documents.node import Document, Node
+from runbook_lib.documents.pipeline.structure import BLUE_GREEN, ROLLING, Action, actions
+from runbook_lib.documents.taskdef.text import PLACEHOLDER, items_of
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A part that could not be read: where, what was seen, and what to do next."""
+
+    part: str
+    where: str
+    seen: str
+    wanted: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """The deployment files of a folder, each parsed with its places; None where there is no such file."""
+
+    directory: Path
+    buildspec: Buildspec | None = None
+    facts: Facts | None = None
+    taskdef: Document | None = None
+    appspec: Document | None = None
+    dockerfile: Dockerfile | None = None
+    image_files: tuple[Document, ...] = ()  # imageDetail.json and imagedefinitions.json that are committed
+    findings: tuple[Finding, ...] = ()  # what the documents' own checks say
+
+    def containers(self) -> tuple[Node, ...]:
+        """The containers of the task definition."""
+        return items_of(self.taskdef.root, "containerDefinitions") if self.taskdef else ()
+
+    def images(self) -> Iterator[Node]:
+        """The image of each container, as it is written."""
+        return (image for container in self.containers() if (image := container.get("image")))
+
+    def placeholders(self) -> tuple[Node, ...]:
+        """The images that are a placeholder such as <IMAGE1_NAME>."""
+        return tuple(image for image in self.images() if PLACEHOLDER.fullmatch(image.raw))
+
+    def appspec_properties(self) -> Node | None:
+        """What the AppSpec says of its service: TaskDefinition, LoadBalancerInfo and the rest."""
+        resources = self.appspec.root.get("Resources") if self.appspec else None
+        service = resources.items[0].pairs[0][1] if resources and resources.items and resources.items[0].pairs else None
+        return service.get("Properties") if service else None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline definition, from a file or from AWS; `source` is how evidence names it."""
+
+    source: str
+    definition: Mapping[str, Any]
+
+    def actions(self, provider: str) -> tuple[Action, ...]:
+        """The actions of a provider, in their order."""
+        return tuple(action for action in actions(self.definition) if action.provider == provider)
+
+    @property
+    def blue_green(self) -> tuple[Action, ...]:
+        """The actions that deploy by CodeDeploy to ECS."""
+        return self.actions(BLUE_GREEN)
+
+    @property
+    def rolling(self) -> tuple[Action, ...]:
+        """The actions that deploy by ECS itself."""
+        return self.actions(ROLLING)
+
+    def where(self, action: Action, key: str) -> str:
+        """A field of an action's configuration, as evidence."""
+        return f"{self.source}: {action.where}.configuration.{key}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything that was read; parts have the names of these fields."""
+
+    files: Files | None = None
+    pipeline: Pipeline | None = None
+    troubles: tuple[Trouble, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)  # part -> why nobody read it
+
+    def trouble_with(self, part: str) -> Trouble | None:
+        """Why a part could not be read, None when nobody tried or it went well."""
+        return next((trouble for trouble in self.troubles if trouble.part == part), None)
+
+    def has(self, part: str) -> bool:
+        """Whether a part is there: "pipeline", or a file of the folder as "files.taskdef"."""
+        value: Any = self
+        for name in part.split("."):
+            value = getattr(value, name, None)
+        return value is not None

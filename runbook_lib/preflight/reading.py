@@ -1,0 +1,101 @@
+"""Reads the files of a folder into the picture; a file that is malformed becomes a trouble, and the others are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from runbook_lib.documents import appspec, buildspec, dockerfile, imagedetail, pipeline, taskdef
+from runbook_lib.documents.appspec.text import document_of
+from runbook_lib.documents.finding import Finding
+from runbook_lib.documents.source import Source, read
+from runbook_lib.documents.taskdef.text import parse as parse_taskdef
+from runbook_lib.errors import BadInput
+from runbook_lib.preflight.picture import Files, Picture, Pipeline, Trouble
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "buildspec": ("buildspec.yml", "buildspec.yaml"),
+    "taskdef": ("taskdef.json", "task-definition.json"),
+    "appspec": ("appspec.yaml", "appspec.yml", "appspec.json"),
+    "dockerfile": ("Dockerfile", "dockerfile"),
+}
+PARSE: dict[str, Callable[[Source], Any]] = {
+    "buildspec": lambda source: buildspec.parse(source, name=source.name),
+    "taskdef": lambda source: parse_taskdef(source, name=source.name),
+    "appspec": lambda source: document_of(source, source.name),
+    "dockerfile": lambda source: dockerfile.read(source, name=source.name),
+}
+CHECKS: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
+    "buildspec": lambda source: buildspec.check(source, name=source.name),
+    "taskdef": lambda source: taskdef.check(source, name=source.name),
+    "appspec": lambda source: appspec.check(source, name=source.name),
+}
+
+
+def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Picture:
+    """The picture of a folder, with the pipeline of a definition file where one is given."""
+    if not directory.is_dir():
+        raise BadInput(
+            where=str(directory),
+            seen="no such folder" if not directory.exists() else "a file",
+            wanted="the folder of an application",
+            next_step="name the folder that holds its buildspec, taskdef.json and appspec.yaml",
+        )
+    reader = _Reader(directory)
+    parts = {part: reader.part(part) for part in NAMES}
+    spec = parts["buildspec"]
+    files = Files(
+        directory,
+        **parts,
+        facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
+        image_files=reader.image_files(),
+        findings=tuple(reader.findings),
+    )
+    found = reader.tried("pipeline", lambda: _pipeline(pipeline_file)) if pipeline_file else None
+    absent = {"pipeline": "no pipeline definition was given (--pipeline FILE)"}
+    absent |= {f"files.{part}": f"the folder has no {names[0]}" for part, names in NAMES.items()}
+    return Picture(files, found, tuple(reader.troubles), absent)
+
+
+class _Reader:
+    """Reads file after file and keeps what goes wrong."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.troubles: list[Trouble] = []
+        self.findings: list[Finding] = []
+
+    def part(self, part: str) -> Any:
+        name = next((name for name in NAMES[part] if (self.directory / name).is_file()), None)
+        return self.tried(f"files.{part}", lambda: self._parsed(part, name)) if name else None
+
+    def _parsed(self, part: str, name: str) -> Any:
+        source = read(self.directory / name, name=name)
+        parsed = PARSE[part](source)
+        self.findings += CHECKS[part](source) if part in CHECKS else ()
+        return parsed
+
+    def tried(self, part: str, read_it: Callable[[], Any]) -> Any:
+        try:
+            return read_it()
+        except BadInput as error:
+            trouble = Trouble(part, error.where or part, error.seen, error.wanted, error.next_step)
+            self.troubles.append(trouble)
+            return None
+
+    def image_files(self) -> tuple[Any, ...]:
+        names = (imagedetail.DETAIL, imagedetail.DEFINITIONS)
+        found = [name for name in names if (self.directory / name).is_file()]
+        read_ones = (self.tried("files.image_files", partial(self._image, name)) for name in found)
+        return tuple(document for document in read_ones if document)
+
+    def _image(self, name: str) -> Any:
+        from runbook_lib.documents.json_text import parse_json
+
+        return parse_json(read(self.directory / name, name=name), name=name)
+
+
+def _pipeline(path: Path) -> Pipeline:
+    return Pipeline(path.name, pipeline.parse(read(path), name=path.name))

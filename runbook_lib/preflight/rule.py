@@ -1,0 +1,56 @@
+"""A rule: a question about the picture, asked of what was read already; it reads nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from runbook_lib.check import Verdict
+from runbook_lib.documents.finding import Finding
+from runbook_lib.preflight.picture import Picture
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a rule found at one place: the evidence, both values, and the remedy where they differ."""
+
+    verdict: Verdict
+    where: str  # file:line:column, or API and field
+    seen: str
+    wanted: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One failure mode: the parts of the picture that it needs, and how it answers; its words are in stories.yaml."""
+
+    id: str
+    needs: tuple[str, ...]
+    answer: Callable[[Picture], Iterable[Answer]]
+
+
+def ok(where: str, seen: object, wanted: object) -> Answer:
+    """The answer when all is well."""
+    return Answer(Verdict.OK, where, str(seen), str(wanted))
+
+
+def fail(where: str, seen: object, wanted: object, remedy: str) -> Answer:
+    """The answer when it is not."""
+    return Answer(Verdict.FAIL, where, str(seen), str(wanted), remedy)
+
+
+def skip(where: str, seen: object, wanted: object) -> Answer:
+    """The answer when the question does not arise."""
+    return Answer(Verdict.SKIP, where, str(seen), str(wanted))
+
+
+def unknown(where: str, seen: object, wanted: object, remedy: str = "") -> Answer:
+    """The answer when it cannot be told from what was read."""
+    return Answer(Verdict.INCONCLUSIVE, where, str(seen), str(wanted), remedy)
+
+
+def of_finding(finding: Finding) -> Answer:
+    """The answer that a document's own check gives."""
+    verdict = Verdict.FAIL if finding.stops else Verdict.INCONCLUSIVE
+    return Answer(verdict, finding.where, finding.seen, finding.wanted, finding.next_step)

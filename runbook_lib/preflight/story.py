@@ -1,0 +1,46 @@
+"""The words of the rules: question, symptom, cause, remedy and source, kept as data beside the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runbook_lib import yamlfile
+
+FILE = Path(__file__).with_name("stories.yaml")
+SECTIONS = {
+    "A": "Pipeline and artifacts",
+    "B": "Build and image",
+    "C": "Load balancer, service, deployment group",
+    "D": "Starting and running the deployment",
+    "E": "Waiting, rollback, drift, tooling",
+    "documents": "The files themselves",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A failure mode in words; `texts` are what AWS says, `unchecked` is empty when there is a rule."""
+
+    id: str
+    question: str
+    symptom: str
+    texts: tuple[str, ...]
+    cause: str
+    remedy: str
+    source: str
+    unchecked: str = ""
+
+    @property
+    def section(self) -> str:
+        """The part of the system that it belongs to."""
+        return SECTIONS.get(self.id[:1] if self.id[1:].isdigit() else "", SECTIONS["documents"])
+
+
+@cache
+def stories() -> dict[str, Story]:
+    """All failure modes by id."""
+    told: dict[str, Any] = yamlfile.read(FILE).value
+    return {id: Story(id, **{**story, "texts": tuple(story.get("texts", ()))}) for id, story in told.items()}
