@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runbook_lib.preflight.story import Story
+
+NOT_KNOWN = 3  # as a check that says no
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options of `runbook explain`."""
-    parser.add_argument("rule", metavar="RULE", help="id of a rule, such as A6")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("rule", nargs="?", metavar="RULE", help="id of a failure mode, such as A6")
+    what.add_argument("--error", metavar="TEXT", help="a message of AWS: which failure modes say it?")
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Print the story."""
+    """Print one story, or those that a message tells."""
+    if arguments.error is None:
+        print(told(_story(arguments.rule)))
+        return 0
+    from runbook_lib.preflight.decode import decode
+
+    found = decode(arguments.error)
+    if not found:
+        print("No known failure mode says this. Read the stopped tasks' reasons and the service's events next.")
+        return NOT_KNOWN
+    print("\n\n".join(told(story) for story in found))
+    return 0
+
+
+def told(story: Story) -> str:
+    """A story as text; the check that would have found it is named by its id."""
+    lines = {"symptom": story.symptom, "cause": story.cause, "remedy": story.remedy, "source": story.source}
+    lines |= {"AWS says": " / ".join(story.texts)} if story.texts else {}
+    lines |= {"no check": story.unchecked} if story.unchecked else {}
+    body = "\n".join(f"  {name:<9} {text}" for name, text in lines.items())
+    return f"{story.id}  {story.question}\n{body}"
+
+
+def _story(rule: str) -> Story:
     from runbook_lib.errors import BadInput
     from runbook_lib.preflight.story import stories
     from runbook_lib.suggest import did_you_mean
 
-    story = stories().get(arguments.rule)
-    if story is None:
-        remedy = did_you_mean(arguments.rule, list(stories()), otherwise="see the list in notebooks/reference")
-        raise BadInput(where="runbook explain", seen=arguments.rule, wanted="the id of a rule", next_step=remedy)
-    lines = {"symptom": story.symptom, "cause": story.cause, "remedy": story.remedy, "source": story.source}
-    lines |= {"AWS says": " / ".join(story.texts)} if story.texts else {}
-    print(f"{story.id}  {story.question}\n")
-    print("\n".join(f"{name:<9} {text}" for name, text in lines.items()))
-    return 0
+    known = stories()
+    if rule not in known:
+        remedy = did_you_mean(rule, list(known), otherwise="ids run from A1 to E9")
+        raise BadInput(where="runbook explain", seen=rule, wanted="the id of a failure mode", next_step=remedy)
+    return known[rule]
