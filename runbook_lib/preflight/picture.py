@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runbook_lib.documents.buildspec import Buildspec, Facts
+from runbook_lib.documents.buildspec import Buildspec, Facts, covers
+from runbook_lib.documents.buildspec.trace import Trace
 from runbook_lib.documents.dockerfile import Dockerfile
 from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.node import Document, Node
 from runbook_lib.documents.pipeline.structure import BLUE_GREEN, ROLLING, Action, actions
 from runbook_lib.documents.taskdef.text import PLACEHOLDER, items_of
+
+TASKDEF, APPSPEC = "taskdef.json", "appspec.yaml"  # the deploy action's own defaults
+BUILD_OUTPUT = "the build's artifact"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Files:
     directory: Path
     buildspec: Buildspec | None = None
     facts: Facts | None = None
+    trace: Trace | None = None  # what the buildspec's commands do
     taskdef: Document | None = None
     appspec: Document | None = None
     dockerfile: Dockerfile | None = None
@@ -55,11 +60,38 @@ class Files:
         """The images that are a placeholder such as <IMAGE1_NAME>."""
         return tuple(image for image in self.images() if PLACEHOLDER.fullmatch(image.raw))
 
+    def exists(self, path: str) -> bool:
+        """Whether the folder has a file of that path."""
+        return (self.directory / path).is_file()
+
+    def is_written(self, path: str) -> bool:
+        """Whether a command of the build writes a file of that path."""
+        return self.trace is not None and any(path in (write.path, write.name) for write in self.trace.writes)
+
+    def handed_over(self, path: str) -> Node | None:
+        """The entry of artifacts.files that takes a file into the build's artifact."""
+        entries = self.buildspec.files if self.buildspec else ()
+        return next((entry for entry in entries if covers(entry.raw, path) or entry.raw == path), None)
+
+    def of(self, *rules: str) -> tuple[Finding, ...]:
+        """What the documents' own checks found under these names."""
+        return tuple(finding for finding in self.findings if finding.rule in rules)
+
     def appspec_properties(self) -> Node | None:
         """What the AppSpec says of its service: TaskDefinition, LoadBalancerInfo and the rest."""
         resources = self.appspec.root.get("Resources") if self.appspec else None
         service = resources.items[0].pairs[0][1] if resources and resources.items and resources.items[0].pairs else None
         return service.get("Properties") if service else None
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """What a blue/green deploy action reads: file by file, the artifact and the path in it."""
+
+    action: Action | None  # None: no pipeline was given, and the usual names are taken
+    taskdef: tuple[str, str]  # artifact, path
+    appspec: tuple[str, str]
+    images: tuple[tuple[str, str], ...]  # artifact, name of the placeholder
 
 
 @dataclass(frozen=True)
@@ -83,9 +115,32 @@ class Pipeline:
         """The actions that deploy by ECS itself."""
         return self.actions(ROLLING)
 
+    def origin(self, artifact: str) -> str:
+        """The category of the action that makes an artifact: Source, Build ...; empty when none does."""
+        made = [action for action in actions(self.definition) if artifact in action.outputs]
+        return made[0].category if made else ""
+
+    def deploys(self) -> tuple[Deploy, ...]:
+        """What each blue/green action reads (CodePipeline user guide, action-reference-ECSbluegreen)."""
+        return tuple(_deploy(action) for action in self.blue_green)
+
     def where(self, action: Action, key: str) -> str:
         """A field of an action's configuration, as evidence."""
         return f"{self.source}: {action.where}.configuration.{key}"
+
+
+USUAL = Deploy(None, (BUILD_OUTPUT, TASKDEF), (BUILD_OUTPUT, APPSPEC), ((BUILD_OUTPUT, ""),))
+
+
+def _deploy(action: Action) -> Deploy:
+    told = {key: str(value) for key, value in action.configuration.items()}
+    names = [(told.get(f"Image{n}ArtifactName", ""), told.get(f"Image{n}ContainerName", "")) for n in range(1, 5)]
+    return Deploy(
+        action,
+        (told.get("TaskDefinitionTemplateArtifact", ""), told.get("TaskDefinitionTemplatePath", TASKDEF)),
+        (told.get("AppSpecTemplateArtifact", ""), told.get("AppSpecTemplatePath", APPSPEC)),
+        tuple(name for name in names if any(name)),
+    )
 
 
 @dataclass(frozen=True)
@@ -96,6 +151,14 @@ class Picture:
     pipeline: Pipeline | None = None
     troubles: tuple[Trouble, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)  # part -> why nobody read it
+
+    def deploys(self) -> tuple[Deploy, ...]:
+        """What the deploy actions read; without a pipeline, what they usually do."""
+        return self.pipeline.deploys() if self.pipeline else (USUAL,)
+
+    def is_build(self, artifact: str) -> bool:
+        """Whether an artifact is one that the build makes."""
+        return artifact == BUILD_OUTPUT or (self.pipeline is not None and self.pipeline.origin(artifact) == "Build")
 
     def trouble_with(self, part: str) -> Trouble | None:
         """Why a part could not be read, None when nobody tried or it went well."""

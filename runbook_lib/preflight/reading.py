@@ -9,6 +9,7 @@ from typing import Any
 
 from runbook_lib.documents import appspec, buildspec, dockerfile, imagedetail, pipeline, taskdef
 from runbook_lib.documents.appspec.text import document_of
+from runbook_lib.documents.buildspec.trace import trace
 from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.source import Source, read
 from runbook_lib.documents.taskdef.text import parse as parse_taskdef
@@ -50,6 +51,7 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
         directory,
         **parts,
         facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
+        trace=reader.tried("buildspec", lambda: trace(spec)) if spec else None,
         image_files=reader.image_files(),
         findings=tuple(reader.findings),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook_lib.check import Verdict
 from runbook_lib.documents.finding import Finding
@@ -19,6 +19,7 @@ class Answer:
     seen: str
     wanted: str
     remedy: str = ""
+    finding: str = ""  # the name under which a document's own check has it
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ def unknown(where: str, seen: object, wanted: object, remedy: str = "") -> Answe
     return Answer(Verdict.INCONCLUSIVE, where, str(seen), str(wanted), remedy)
 
 
+def called(answer: Answer, finding: str) -> Answer:
+    """The same answer with the name under which the documents' own checks have it."""
+    return replace(answer, finding=finding)
+
+
 def of_finding(finding: Finding) -> Answer:
     """The answer that a document's own check gives."""
     verdict = Verdict.FAIL if finding.stops else Verdict.INCONCLUSIVE
-    return Answer(verdict, finding.where, finding.seen, finding.wanted, finding.next_step)
+    return Answer(verdict, finding.where, finding.seen, finding.wanted, finding.next_step, finding.rule)

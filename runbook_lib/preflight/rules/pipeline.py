@@ -5,39 +5,186 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook_lib.documents.appspec.check import PLACEHOLDER as TASK_DEFINITION
-from runbook_lib.preflight.picture import Picture
-from runbook_lib.preflight.rule import Answer, Rule, fail, ok
+from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL, near_miss
+from runbook_lib.preflight.picture import Deploy, Files, Picture, Pipeline
+from runbook_lib.preflight.rule import Answer, Rule, called, fail, of_finding, ok, skip, unknown
 
 SLOTS = (1, 2, 3, 4)  # CodePipeline user guide, action-reference-ECSbluegreen: at most four images
+MOST_INPUTS = 5
+TEMPLATES = ("TaskDefinitionTemplateArtifact", "AppSpecTemplateArtifact")
+LARGEST_INPUT = 3 * 1024 * 1024  # bytes of an input artifact, packed (CodePipeline user guide, limits)
+
+
+def task_definition_file(picture: Picture) -> Iterator[Answer]:
+    """A1: the task definition is in the artifact under the configured path."""
+    for deploy in picture.deploys():
+        yield from _in_artifact(picture, deploy, *deploy.taskdef)
+
+
+def appspec_file(picture: Picture) -> Iterator[Answer]:
+    """A9: so is the AppSpec, under the very name that the action looks for."""
+    for deploy in picture.deploys():
+        yield from _in_artifact(picture, deploy, *deploy.appspec)
+
+
+def _in_artifact(picture: Picture, deploy: Deploy, artifact: str, path: str) -> Iterator[Answer]:
+    files = _files(picture)
+    wanted = f"{path} in {artifact or 'an artifact that is named'}"
+    if picture.is_build(artifact):
+        yield from _built(files, path, wanted)
+    elif files.exists(path):
+        yield ok(path, f"{path} in the folder", wanted)
+    else:
+        yield fail(_named(picture, deploy), _instead(files, path), wanted, f"put {path} there, or correct the path")
+
+
+def _built(files: Files, path: str, wanted: str) -> Iterator[Answer]:
+    spec, entry = files.buildspec, files.handed_over(path)
+    if spec is None:
+        yield skip("files.buildspec", "the folder has no buildspec.yml", wanted)
+        return
+    if entry is None:
+        place = spec.files[0] if spec.files else spec.root
+        listed = ", ".join(item.raw for item in spec.files) or "nothing"
+        name = "artifacts_missing_files" if spec.files else "no_artifacts_block"
+        answer = fail(spec.document.where(place), f"artifacts.files with {listed}", wanted, f"add {path}")
+        yield called(answer, name)
+    elif not files.exists(path) and not files.is_written(path) and not _is_pattern(entry.raw):
+        answer = fail(spec.document.where(entry), _instead(files, path), wanted, f"put {path} into the repository")
+        yield called(answer, "artifact_file_does_not_exist")
+    elif not files.exists(path) and not files.is_written(path):
+        yield fail(spec.document.where(entry), _instead(files, path), wanted, f"put {path} into the repository")
+    else:
+        yield ok(spec.document.where(entry), entry.raw, wanted)
+    for finding in files.of("artifact_takes_all"):
+        yield of_finding(finding)
+
+
+def _is_pattern(entry: str) -> bool:
+    return any(mark in entry for mark in "*?[")
+
+
+def _instead(files: Files, path: str) -> str:
+    stem = path.rsplit("/", 1)[-1].partition(".")[0].lower()
+    near = sorted(one.name for one in files.directory.iterdir() if one.is_file() and one.name.lower().startswith(stem))
+    return f"no file {path}, but {', '.join(near)}" if near else f"no file {path}"
+
+
+def _named(picture: Picture, deploy: Deploy) -> str:
+    if picture.pipeline is None or deploy.action is None:
+        return "files"
+    return f"{picture.pipeline.source}: {deploy.action.where}"
+
+
+def image_detail(picture: Picture) -> Iterator[Answer]:
+    """A2: imageDetail.json is written and handed over, where a build makes the image's artifact."""
+    files = _files(picture)
+    sources = {artifact for deploy in picture.deploys() for artifact, _ in deploy.images}
+    if not any(picture.is_build(artifact) for artifact in sources):
+        return
+    found = files.of("image_detail_never_written", "buildspec_still_rolling", "image_detail_shape")
+    found += files.of("shell_eats_json_quotes", "imagedefinitions_shape")
+    own = [finding for finding in found if not (files.exists(DETAIL) and "never_written" in finding.rule)]
+    yield from (of_finding(finding) for finding in own)
+    yield from _built(files, DETAIL, f"{DETAIL} in the build's artifact, not {DEFINITIONS}")
+
+
+def image_file_name(picture: Picture) -> Iterator[Answer]:
+    """A3: no name that is nearly right."""
+    files = _files(picture)
+    found = files.of("image_file_name")
+    yield from (of_finding(finding) for finding in found)
+    for path in sorted(files.directory.iterdir()):
+        meant = near_miss(path.name)
+        if meant and path.is_file():
+            answer = fail(path.name, path.name, f"{meant}, letter by letter", f"rename the file to {meant}")
+            yield called(answer, "image_file_name")
+    if not found and files.buildspec:
+        yield ok(files.buildspec.source.name, "no name that is nearly right", f"{DETAIL}, letter by letter")
+
+
+def rolling_input(picture: Picture) -> Iterator[Answer]:
+    """A4: a rolling action reads imagedefinitions.json, which an ECR source does not make."""
+    pipeline = _pipeline(picture)
+    for action in pipeline.rolling:
+        for artifact in action.inputs:
+            origin = pipeline.origin(artifact)
+            where, wanted = pipeline.where(action, "FileName"), f"{DEFINITIONS} from a build"
+            if origin == "Source" and any(artifact in one.outputs for one in pipeline.actions("ECR")):
+                yield fail(
+                    where, f"{artifact} of an ECR source, with {DETAIL}", wanted, "add a build, or deploy by CodeDeploy"
+                )
+            else:
+                yield ok(where, f"{artifact} of a {origin or 'missing'} action", wanted)
+
+
+def small_artifact(picture: Picture) -> Iterator[Answer]:
+    """A5: AppSpec and task definition come from the build, whose artifact holds little."""
+    pipeline = _pipeline(picture)
+    for deploy in pipeline.deploys():
+        for key, (artifact, _) in (
+            ("TaskDefinitionTemplateArtifact", deploy.taskdef),
+            ("AppSpecTemplateArtifact", deploy.appspec),
+        ):
+            assert deploy.action is not None
+            where = pipeline.where(deploy.action, key)
+            origin, wanted = pipeline.origin(artifact), "the build's artifact: an input may have 3 MB"
+            if origin == "Build":
+                yield ok(where, artifact, wanted)
+            elif origin == "Source":
+                yield from _source_size(picture, where, artifact, wanted)
+            else:
+                yield fail(where, artifact or "no artifact", wanted, "name the output of the build action")
+
+
+def _source_size(picture: Picture, where: str, artifact: str, wanted: str) -> Iterator[Answer]:
+    size = _weight(picture.files) if picture.files else 0
+    seen = f"{artifact}, the source of {size / 1024 / 1024:.1f} MB unpacked"
+    remedy = "name the output of the build action"
+    yield (fail if size > 3 * LARGEST_INPUT else unknown)(where, seen, wanted, remedy)
+
+
+def _weight(files: Files) -> int:
+    paths = (path for path in files.directory.rglob("*") if ".git" not in path.parts and path.is_file())
+    return sum(path.stat().st_size for path in paths)
 
 
 def placeholder(picture: Picture) -> Iterator[Answer]:
     """A6: every placeholder of taskdef.json is one that the deploy action replaces, and the other way round."""
-    files, pipeline = picture.files, picture.pipeline
-    assert files is not None
+    files = _files(picture)
     assert files.taskdef is not None
-    assert pipeline is not None
-    for action in pipeline.blue_green:
-        keys = {f"Image{number}ContainerName" for number in SLOTS} & set(action.configuration)
-        replaced = {str(action.configuration[key]): key for key in sorted(keys)}
-        written = {image.raw.strip("<>"): image for image in files.placeholders()}
-        for name, image in written.items():
-            where = files.taskdef.where(image)
-            if name in replaced:
-                yield ok(where, f"<{name}>", f"<{name}>, which {replaced[name]} replaces")
-            else:
-                wanted = " or ".join(f"<{known}>" for known in replaced) or "a placeholder that the action replaces"
-                yield fail(where, f"<{name}>", wanted, f"write {wanted}, or set Image1ContainerName to {name}")
-        for name in sorted(set(replaced) - set(written)):
-            where = pipeline.where(action, replaced[name])
-            remedy = 'write it as the image of the container: "image": "<' + name.strip("<>") + '>"'
-            yield fail(where, name, "the name of a placeholder in taskdef.json, without brackets", remedy)
+    found = files.of("taskdef_image_is_literal", "taskdef_image_other_token")
+    yield from (of_finding(finding) for finding in found)
+    if picture.pipeline is None:
+        for image in files.placeholders():
+            wanted = "the name that the pipeline's Image1ContainerName has"
+            yield unknown(files.taskdef.where(image), image.raw, wanted, "check with --pipeline FILE")
+        return
+    for deploy in picture.pipeline.deploys():
+        yield from _replaced(picture.pipeline, deploy, files)
+
+
+def _replaced(pipeline: Pipeline, deploy: Deploy, files: Files) -> Iterator[Answer]:
+    assert files.taskdef is not None
+    assert deploy.action is not None
+    names = {name for _, name in deploy.images}
+    written = {image.raw.strip("<>"): image for image in files.placeholders()}
+    for name, image in written.items():
+        wanted = " or ".join(f"<{known}>" for known in sorted(names)) or "a placeholder that the action replaces"
+        if name in names:
+            yield ok(files.taskdef.where(image), f"<{name}>", wanted)
+        else:
+            remedy = f"write {wanted}, or set Image1ContainerName to {name}"
+            yield fail(files.taskdef.where(image), f"<{name}>", wanted, remedy)
+    for name in sorted(names - set(written)):
+        remedy = f'write it as the image of the container: "image": "<{name.strip("<>")}>"'
+        wanted = "the name of a placeholder in taskdef.json, without brackets"
+        yield fail(pipeline.where(deploy.action, "Image1ContainerName"), name or "no name", wanted, remedy)
 
 
 def task_definition(picture: Picture) -> Iterator[Answer]:
     """A7: the AppSpec's TaskDefinition is the fixed text that the deploy action replaces."""
-    files = picture.files
-    assert files is not None
+    files = _files(picture)
     assert files.appspec is not None
     properties = files.appspec_properties()
     node = properties.get("TaskDefinition") if properties else None
@@ -46,10 +193,65 @@ def task_definition(picture: Picture) -> Iterator[Answer]:
     if seen == TASK_DEFINITION:
         yield ok(where, seen, TASK_DEFINITION)
     else:
-        yield fail(where, seen, TASK_DEFINITION, f"write TaskDefinition: {TASK_DEFINITION}")
+        remedy = f"write TaskDefinition: {TASK_DEFINITION}"
+        answer = fail(where, seen, TASK_DEFINITION, remedy)
+        yield called(answer, "appspec_task_definition_not_placeholder")
+
+
+def image_slots(picture: Picture) -> Iterator[Answer]:
+    """A8: at most four placeholders and five inputs."""
+    yield from (of_finding(finding) for finding in _files(picture).of("taskdef_placeholders"))
+    for deploy in picture.pipeline.deploys() if picture.pipeline else ():
+        assert picture.pipeline is not None
+        assert deploy.action is not None
+        count, where = len(deploy.action.inputs), f"{picture.pipeline.source}: {deploy.action.where}.inputArtifacts"
+        good = 1 <= count <= MOST_INPUTS
+        wanted = f"1 to {MOST_INPUTS} input artifacts"
+        yield ok(where, count, wanted) if good else fail(where, count, wanted, "remove what the action does not read")
+
+
+def balancer_object(picture: Picture) -> Iterator[Answer]:
+    """A10: LoadBalancerInfo is an object."""
+    files = _files(picture)
+    assert files.appspec is not None
+    found = files.of("appspec_load_balancer")
+    yield from (of_finding(finding) for finding in found)
+    properties = files.appspec_properties()
+    node = properties.get("LoadBalancerInfo") if properties else None
+    if node and not found:
+        yield ok(files.appspec.where(node), node.shown(), "an object")
+
+
+def parallel_runs(picture: Picture) -> Iterator[Answer]:
+    """A16: a release pipeline does not run in parallel with itself."""
+    pipeline = _pipeline(picture)
+    mode, where = str(pipeline.definition.get("executionMode", "SUPERSEDED")), f"{pipeline.source}: executionMode"
+    if mode == "PARALLEL":
+        yield fail(where, mode, "SUPERSEDED or QUEUED", "set executionMode to SUPERSEDED")
+    else:
+        yield ok(where, mode, "SUPERSEDED or QUEUED")
+
+
+def _files(picture: Picture) -> Files:
+    assert picture.files is not None  # every rule that asks for it needs a part of it
+    return picture.files
+
+
+def _pipeline(picture: Picture) -> Pipeline:
+    assert picture.pipeline is not None
+    return picture.pipeline
 
 
 RULES = (
-    Rule("A6", ("files.taskdef", "pipeline"), placeholder),
+    Rule("A1", ("files",), task_definition_file),
+    Rule("A2", ("files.buildspec",), image_detail),
+    Rule("A3", ("files",), image_file_name),
+    Rule("A4", ("pipeline",), rolling_input),
+    Rule("A5", ("pipeline",), small_artifact),
+    Rule("A6", ("files.taskdef",), placeholder),
     Rule("A7", ("files.appspec",), task_definition),
+    Rule("A8", ("files.taskdef",), image_slots),
+    Rule("A9", ("files",), appspec_file),
+    Rule("A10", ("files.appspec",), balancer_object),
+    Rule("A16", ("pipeline",), parallel_runs),
 )
