@@ -39,6 +39,7 @@ class Files:
     """The deployment files of a folder, each parsed with its places; None where there is no such file."""
 
     directory: Path
+    names: Mapping[str, str] = field(default_factory=dict)  # part -> path below the folder
     buildspec: Buildspec | None = None
     facts: Facts | None = None
     trace: Trace | None = None  # what the buildspec's commands do
@@ -129,9 +130,6 @@ class Pipeline:
         return f"{self.source}: {action.where}.configuration.{key}"
 
 
-USUAL = Deploy(None, (BUILD_OUTPUT, TASKDEF), (BUILD_OUTPUT, APPSPEC), ((BUILD_OUTPUT, ""),))
-
-
 def _deploy(action: Action) -> Deploy:
     told = {key: str(value) for key, value in action.configuration.items()}
     names = [(told.get(f"Image{n}ArtifactName", ""), told.get(f"Image{n}ContainerName", "")) for n in range(1, 5)]
@@ -154,7 +152,11 @@ class Picture:
 
     def deploys(self) -> tuple[Deploy, ...]:
         """What the deploy actions read; without a pipeline, what they usually do."""
-        return self.pipeline.deploys() if self.pipeline else (USUAL,)
+        if self.pipeline:
+            return self.pipeline.deploys()
+        names = self.files.names if self.files else {}
+        taskdef, appspec = names.get("taskdef", TASKDEF), names.get("appspec", APPSPEC)
+        return (Deploy(None, (BUILD_OUTPUT, taskdef), (BUILD_OUTPUT, appspec), ((BUILD_OUTPUT, ""),)),)
 
     def is_build(self, artifact: str) -> bool:
         """Whether an artifact is one that the build makes."""

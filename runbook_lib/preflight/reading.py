@@ -14,14 +14,9 @@ from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.source import Source, read
 from runbook_lib.documents.taskdef.text import parse as parse_taskdef
 from runbook_lib.errors import BadInput
+from runbook_lib.preflight import places
 from runbook_lib.preflight.picture import Files, Picture, Pipeline, Trouble
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "buildspec": ("buildspec.yml", "buildspec.yaml"),
-    "taskdef": ("taskdef.json", "task-definition.json"),
-    "appspec": ("appspec.yaml", "appspec.yml", "appspec.json"),
-    "dockerfile": ("Dockerfile", "dockerfile"),
-}
 PARSE: dict[str, Callable[[Source], Any]] = {
     "buildspec": lambda source: buildspec.parse(source, name=source.name),
     "taskdef": lambda source: parse_taskdef(source, name=source.name),
@@ -45,10 +40,11 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
             next_step="name the folder that holds its buildspec, taskdef.json and appspec.yaml",
         )
     reader = _Reader(directory)
-    parts = {part: reader.part(part) for part in NAMES}
+    parts = {part: reader.part(part) for part in places.USUAL}
     spec = parts["buildspec"]
     files = Files(
         directory,
+        names=reader.names,
         **parts,
         facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
         trace=reader.tried("buildspec", lambda: trace(spec)) if spec else None,
@@ -57,7 +53,7 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
     )
     found = reader.tried("pipeline", lambda: _pipeline(pipeline_file)) if pipeline_file else None
     absent = {"pipeline": "no pipeline definition was given (--pipeline FILE)"}
-    absent |= {f"files.{part}": f"the folder has no {names[0]}" for part, names in NAMES.items()}
+    absent |= {f"files.{part}": f"the folder has no {names[0]}" for part, names in places.USUAL.items()}
     return Picture(files, found, tuple(reader.troubles), absent)
 
 
@@ -68,9 +64,10 @@ class _Reader:
         self.directory = directory
         self.troubles: list[Trouble] = []
         self.findings: list[Finding] = []
+        self.names = places.find(directory)
 
     def part(self, part: str) -> Any:
-        name = next((name for name in NAMES[part] if (self.directory / name).is_file()), None)
+        name = self.names.get(part)
         return self.tried(f"files.{part}", lambda: self._parsed(part, name)) if name else None
 
     def _parsed(self, part: str, name: str) -> Any:

@@ -19,6 +19,16 @@ def task_definition_file(picture: Picture) -> Iterator[Answer]:
     """A1: the task definition is in the artifact under the configured path."""
     for deploy in picture.deploys():
         yield from _in_artifact(picture, deploy, *deploy.taskdef)
+    files = _files(picture)
+    for entry in files.buildspec.files if files.buildspec else ():
+        if not _is_pattern(entry.raw) and not files.exists(entry.raw) and not files.is_written(entry.raw):
+            assert files.buildspec is not None
+            where, wanted = (
+                files.buildspec.document.where(entry),
+                f"a file {entry.raw}, from the repository or the build",
+            )
+            answer = fail(where, _instead(files, entry.raw), wanted, f"put {entry.raw} there, or correct the entry")
+            yield called(answer, "artifact_file_does_not_exist")
 
 
 def appspec_file(picture: Picture) -> Iterator[Answer]:

@@ -1,0 +1,73 @@
+"""Finds the deployment files of a folder: at its top under their usual names, else below it, also under other names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+DEEPEST, MOST, LARGEST = 4, 20_000, 4 * 1024 * 1024
+SKIPPED = frozenset({"node_modules", "vendor", "venv", "target", "dist", "__pycache__"})
+USUAL: dict[str, tuple[str, ...]] = {
+    "buildspec": ("buildspec.yml", "buildspec.yaml"),
+    "taskdef": ("taskdef.json", "task-definition.json"),
+    "appspec": ("appspec.yaml", "appspec.yml", "appspec.json"),
+    "dockerfile": ("Dockerfile", "dockerfile"),
+}
+NAMED: dict[str, re.Pattern[str]] = {
+    "buildspec": re.compile(r".*build-?_?spec.*\.ya?ml", re.IGNORECASE),
+    "taskdef": re.compile(r".*task[-_]?def.*\.json", re.IGNORECASE),
+    "appspec": re.compile(r".*appspec.*\.(ya?ml|json)", re.IGNORECASE),
+    "dockerfile": re.compile(r"(dockerfile|.*\.dockerfile)", re.IGNORECASE),
+}
+# What such a file says, whatever it is called; an AppSpec of CodeDeploy for servers is none of ours.
+SAYS: dict[str, re.Pattern[str]] = {
+    "buildspec": re.compile(r"^\s*phases\s*:", re.MULTILINE),
+    "taskdef": re.compile(r"\"containerDefinitions\""),
+    "appspec": re.compile(r"TargetService|AWS::ECS::Service|\"?Resources\"?\s*:"),
+    "dockerfile": re.compile(r"^\s*FROM\s", re.MULTILINE | re.IGNORECASE),
+}
+# Of several files the one that does more of this is meant.
+TELLS: dict[str, re.Pattern[str]] = {
+    "buildspec": re.compile(r"docker\s+(?:image\s+)?(?:build|push)|imageDetail|imagedefinitions"),
+    "taskdef": re.compile(r"<[A-Z0-9_]+>"),
+    "appspec": re.compile(r"<TASK_DEFINITION>"),
+    "dockerfile": re.compile(r"^\s*EXPOSE\s", re.MULTILINE | re.IGNORECASE),
+}
+
+
+def find(directory: Path) -> dict[str, str]:
+    """Part -> path below the folder, with slashes; a part that is nowhere is left out."""
+    below = list(_below(directory))
+    found = {part: _choose(directory, part, below) for part in USUAL}
+    return {part: path for part, path in found.items() if path}
+
+
+def _choose(directory: Path, part: str, below: list[str]) -> str | None:
+    usual = next((name for name in USUAL[part] if (directory / name).is_file()), None)
+    if usual:
+        return usual
+    named = [path for path in below if NAMED[part].fullmatch(path.rpartition("/")[2])]
+    telling = [(path, text) for path in named if SAYS[part].search(text := _text(directory / path))]
+    # The more it tells the better; then the shallower; then by name, so that the answer is always the same.
+    telling.sort(key=lambda one: (-len(TELLS[part].findall(one[1])), one[0].count("/"), one[0]))
+    return telling[0][0] if telling else None
+
+
+def _below(directory: Path) -> Iterator[str]:
+    seen = 0
+    for top, folders, files in os.walk(directory):
+        depth = len(Path(top).relative_to(directory).parts)
+        folders[:] = sorted(name for name in folders if depth < DEEPEST and name not in SKIPPED and name != ".git")
+        for name in sorted(files):
+            seen += 1
+            if seen > MOST:
+                return
+            yield (Path(top) / name).relative_to(directory).as_posix()
+
+
+def _text(path: Path) -> str:
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        return ""
+    return path.read_bytes().decode("utf-8", errors="replace")
