@@ -14,6 +14,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, tuple[Kind, Scalar]] = {"true": ("flag", True), "false": ("flag", False), "null": ("nothing", None)}
 _WORD = re.compile(r"[A-Za-z_$<][\w$<>.-]*")
+_TOKEN = re.compile(r"\$\{?\w+\}?|<\w+>|\{\{\s*[\w.]+\s*\}\}|__\w+__|%\w+%|@\w+@|[A-Z][A-Z0-9_]+")
 
 
 def parse_json(text: str | bytes | Source, *, name: str) -> Document:
@@ -22,11 +23,24 @@ def parse_json(text: str | bytes | Source, *, name: str) -> Document:
     return Document(source, _Reader(source).document())
 
 
+def parse_template(text: str | bytes | Source, *, name: str) -> tuple[Document, tuple[Node, ...]]:
+    """Read JSON in which a command replaces tokens before AWS sees it, and the places that are not JSON yet.
+
+    Those places are bare tokens such as $PORT, <PORT>, {{port}} and PORT_NUMBER where a value is wanted, which are
+    taken as texts, and commas before a closing bracket.
+    """
+    source = source_of(text, name=name)
+    reader = _Reader(source, strict=False)
+    return Document(source, reader.document()), tuple(reader.oddities)
+
+
 class _Reader:
     """Reads one value after the other, at `index`."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, strict: bool = True) -> None:
         self.source, self.text, self.index, self.depth = source, source.text, 0, 0
+        self.strict = strict
+        self.oddities: list[Node] = []
 
     def document(self) -> Node:
         root = self._value()
@@ -87,9 +101,13 @@ class _Reader:
         if begun and found != ",":
             self._refuse(self._seen(), f"',' or '{closing}'", self._comment_or("put a comma between the values"))
         if begun:
-            self.index += 1
+            comma, self.index = self.index, self.index + 1
             if self._next() == closing:
-                self._refuse(f"'{closing}' after a comma", "another value", "remove the comma before it")
+                if self.strict:
+                    self._refuse(f"'{closing}' after a comma", "another value", "remove the comma before it")
+                self.oddities.append(Node("text", comma, comma + 1, raw=","))
+                self.index += 1
+                return False
         return True
 
     def _string(self) -> Node:
@@ -111,6 +129,11 @@ class _Reader:
         if word and word.group() in _WORDS:
             self.index, (kind, value) = word.end(), _WORDS[word.group()]
             return Node(kind, start, self.index, raw=word.group(), value=value)
+        token = _TOKEN.match(self.text, start)
+        if token and not self.strict:
+            self.index, raw = token.end(), token.group()
+            self.oddities.append(Node("text", start, self.index, raw=raw, value=raw))
+            return self.oddities[-1]
         self._refuse(self._seen(), "a JSON value", self._comment_or(_bare_remedy(first)))
 
     def _seen(self) -> str:

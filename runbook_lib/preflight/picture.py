@@ -39,7 +39,7 @@ class Files:
     """The deployment files of a folder, each parsed with its places; None where there is no such file."""
 
     directory: Path
-    names: Mapping[str, str] = field(default_factory=dict)  # part -> path below the folder
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # part -> paths below the folder, the first read
     buildspec: Buildspec | None = None
     facts: Facts | None = None
     trace: Trace | None = None  # what the buildspec's commands do
@@ -69,10 +69,14 @@ class Files:
         """Whether a command of the build writes a file of that path."""
         return self.trace is not None and any(path in (write.path, write.name) for write in self.trace.writes)
 
+    def entries(self) -> tuple[Node, ...]:
+        """Every entry of the build's artifacts, secondary ones included."""
+        spec = self.buildspec
+        return (*spec.files, *(entry for entries in spec.secondary.values() for entry in entries)) if spec else ()
+
     def handed_over(self, path: str) -> Node | None:
-        """The entry of artifacts.files that takes a file into the build's artifact."""
-        entries = self.buildspec.files if self.buildspec else ()
-        return next((entry for entry in entries if covers(entry.raw, path) or entry.raw == path), None)
+        """The entry that takes a file into an artifact of the build."""
+        return next((entry for entry in self.entries() if covers(entry.raw, path) or entry.raw == path), None)
 
     def of(self, *rules: str) -> tuple[Finding, ...]:
         """What the documents' own checks found under these names."""
@@ -155,8 +159,14 @@ class Picture:
         if self.pipeline:
             return self.pipeline.deploys()
         names = self.files.names if self.files else {}
-        taskdef, appspec = names.get("taskdef", TASKDEF), names.get("appspec", APPSPEC)
+        taskdef, appspec = names.get("taskdef", (TASKDEF,))[0], names.get("appspec", (APPSPEC,))[0]
         return (Deploy(None, (BUILD_OUTPUT, taskdef), (BUILD_OUTPUT, appspec), ((BUILD_OUTPUT, ""),)),)
+
+    def rolls(self) -> bool:
+        """Whether this is an application with rolling deployments: neither AppSpec nor a blue/green action."""
+        if self.pipeline:
+            return not self.pipeline.blue_green
+        return self.files is not None and self.files.appspec is None and not self.trouble_with("files.appspec")
 
     def is_build(self, artifact: str) -> bool:
         """Whether an artifact is one that the build makes."""

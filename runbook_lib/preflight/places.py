@@ -37,22 +37,20 @@ TELLS: dict[str, re.Pattern[str]] = {
 }
 
 
-def find(directory: Path) -> dict[str, str]:
-    """Part -> path below the folder, with slashes; a part that is nowhere is left out."""
+def find(directory: Path) -> dict[str, tuple[str, ...]]:
+    """Part -> paths below the folder, with slashes: the one that is meant first, then others of its kind."""
     below = list(_below(directory))
-    found = {part: _choose(directory, part, below) for part in USUAL}
-    return {part: path for part, path in found.items() if path}
+    found = {part: _candidates(directory, part, below) for part in USUAL}
+    return {part: paths for part, paths in found.items() if paths}
 
 
-def _choose(directory: Path, part: str, below: list[str]) -> str | None:
-    usual = next((name for name in USUAL[part] if (directory / name).is_file()), None)
-    if usual:
-        return usual
-    named = [path for path in below if NAMED[part].fullmatch(path.rpartition("/")[2])]
+def _candidates(directory: Path, part: str, below: list[str]) -> tuple[str, ...]:
+    usual = [name for name in USUAL[part] if (directory / name).is_file()]
+    named = [path for path in below if NAMED[part].fullmatch(path.rpartition("/")[2]) and path not in usual]
     telling = [(path, text) for path in named if SAYS[part].search(text := _text(directory / path))]
     # The more it tells the better; then the shallower; then by name, so that the answer is always the same.
     telling.sort(key=lambda one: (-len(TELLS[part].findall(one[1])), one[0].count("/"), one[0]))
-    return telling[0][0] if telling else None
+    return (*usual, *(path for path, _ in telling))
 
 
 def _below(directory: Path) -> Iterator[str]:

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runbook_lib.documents import appspec, buildspec, dockerfile, imagedetail, pipeline, taskdef
+from runbook_lib.documents import appspec, buildspec, dockerfile, imagedetail, pipeline
 from runbook_lib.documents.appspec.text import document_of
 from runbook_lib.documents.buildspec.trace import trace
 from runbook_lib.documents.finding import Finding
+from runbook_lib.documents.json_text import parse_json, parse_template
+from runbook_lib.documents.node import Document
 from runbook_lib.documents.source import Source, read
+from runbook_lib.documents.taskdef.check import check_document
 from runbook_lib.documents.taskdef.text import parse as parse_taskdef
+from runbook_lib.documents.taskdef.text import shaped
 from runbook_lib.errors import BadInput
 from runbook_lib.preflight import places
 from runbook_lib.preflight.picture import Files, Picture, Pipeline, Trouble
 
 PARSE: dict[str, Callable[[Source], Any]] = {
     "buildspec": lambda source: buildspec.parse(source, name=source.name),
-    "taskdef": lambda source: parse_taskdef(source, name=source.name),
+    "taskdef": lambda source: read_taskdef(source)[0],
     "appspec": lambda source: document_of(source, source.name),
     "dockerfile": lambda source: dockerfile.read(source, name=source.name),
 }
 CHECKS: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
     "buildspec": lambda source: buildspec.check(source, name=source.name),
-    "taskdef": lambda source: taskdef.check(source, name=source.name),
+    "taskdef": lambda source: (*(read := read_taskdef(source))[1], *check_document(read[0])),
     "appspec": lambda source: appspec.check(source, name=source.name),
 }
+IMAGES: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
+    imagedetail.DETAIL: lambda source: imagedetail.check_image_detail(source, name=source.name),
+    imagedetail.DEFINITIONS: lambda source: imagedetail.check_image_definitions(source, name=source.name),
+}
+
+
+def read_taskdef(source: Source) -> tuple[Document, tuple[Finding, ...]]:
+    """A task definition, also one with tokens that a command replaces; what is no JSON yet is found."""
+    try:
+        return parse_taskdef(source, name=source.name), ()
+    except BadInput as strict:
+        try:
+            document, oddities = parse_template(source, name=source.name)
+        except BadInput:
+            raise strict from None
+        if not oddities:
+            raise
+        first, wanted = oddities[0], "JSON, as the deploy action reads it"
+        told = Finding(
+            "taskdef_not_json", document.where(first), first.raw, wanted, "let the build fill it in, or quote it"
+        )
+        return shaped(document), (told,)
 
 
 def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Picture:
@@ -67,14 +93,22 @@ class _Reader:
         self.names = places.find(directory)
 
     def part(self, part: str) -> Any:
-        name = self.names.get(part)
-        return self.tried(f"files.{part}", lambda: self._parsed(part, name)) if name else None
+        names = self.names.get(part)
+        return self.tried(f"files.{part}", lambda: self._parsed(part, names[0])) if names else None
 
     def _parsed(self, part: str, name: str) -> Any:
         source = read(self.directory / name, name=name)
         parsed = PARSE[part](source)
-        self.findings += CHECKS[part](source) if part in CHECKS else ()
+        for other in (source, *self._others(part)):
+            self.findings += self.tried(f"others.{part}", partial(CHECKS[part], other)) or () if part in CHECKS else ()
         return parsed
+
+    def _others(self, part: str) -> Iterator[Source]:
+        """Further files of the same kind: another pipeline may read them."""
+        for name in self.names[part][1:]:
+            found = self.tried(f"others.{part}", partial(read, self.directory / name, name=name))
+            if found:
+                yield found
 
     def tried(self, part: str, read_it: Callable[[], Any]) -> Any:
         try:
@@ -84,16 +118,15 @@ class _Reader:
             self.troubles.append(trouble)
             return None
 
-    def image_files(self) -> tuple[Any, ...]:
-        names = (imagedetail.DETAIL, imagedetail.DEFINITIONS)
-        found = [name for name in names if (self.directory / name).is_file()]
+    def image_files(self) -> tuple[Document, ...]:
+        found = [name for name in IMAGES if (self.directory / name).is_file()]
         read_ones = (self.tried("files.image_files", partial(self._image, name)) for name in found)
         return tuple(document for document in read_ones if document)
 
-    def _image(self, name: str) -> Any:
-        from runbook_lib.documents.json_text import parse_json
-
-        return parse_json(read(self.directory / name, name=name), name=name)
+    def _image(self, name: str) -> Document:
+        source = read(self.directory / name, name=name)
+        self.findings += IMAGES[name](source)
+        return parse_json(source, name=name)
 
 
 def _pipeline(path: Path) -> Pipeline:

@@ -82,6 +82,12 @@ class Buildspec:
         return () if found is None or not (found.items or found.raw) else found.items or (found,)
 
     @property
+    def secondary(self) -> dict[str, tuple[Node, ...]]:
+        """The entries of artifacts.secondary-artifacts by the artifact's name."""
+        found = self.root.at("artifacts", "secondary-artifacts")
+        return {key.raw: listed.items for key, value in found.pairs if (listed := value.get("files"))} if found else {}
+
+    @property
     def base_directory(self) -> str:
         """artifacts.base-directory, empty when it is the source directory itself."""
         found = self.root.at("artifacts", "base-directory")

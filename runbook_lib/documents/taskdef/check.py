@@ -35,7 +35,11 @@ _SET_FARGATE = 'set "requiresCompatibilities": ["FARGATE"]'
 
 def check(text: str | bytes | Source, *, name: str = NAME) -> tuple[Finding, ...]:
     """Everything that AWS would refuse or that would deploy something else than meant, with line and remedy."""
-    document = parse(text, name=name)
+    return check_document(parse(text, name=name))
+
+
+def check_document(document: Document) -> tuple[Finding, ...]:
+    """The same, of a task definition that was read already."""
     return (
         *_check_shape(document),
         *_check_launch(document),

@@ -37,7 +37,11 @@ class Container:
 
 def parse(text: str | bytes | Source, *, name: str = NAME) -> Document:
     """Read a task definition file; an error has line, column and remedy."""
-    document = parse_json(text, name=name)
+    return shaped(parse_json(text, name=name))
+
+
+def shaped(document: Document) -> Document:
+    """The same document, which must be a task definition with its containers."""
     root = document.top_map("a JSON object")
     if wrapped := root.get("taskDefinition"):
         raise document.bad(

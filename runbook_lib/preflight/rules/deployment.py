@@ -29,6 +29,10 @@ def container(picture: Picture) -> Iterator[Answer]:
     info = properties.get("LoadBalancerInfo") if properties else None
     name, port = (info.get(key) if info else None for key in ("ContainerName", "ContainerPort"))
     if name is None or port is None:
+        place = files.appspec.where(info or properties or files.appspec.root)
+        seen = f"container {name.raw if name else 'not named'}, port {port.raw if port else 'not named'}"
+        answer = fail(place, seen, f"a container of {files.taskdef.source.name} and its port", "name both")
+        yield called(answer, "container_name_mismatch")
         return
     known = {item.text("name"): item for item in files.containers()}
     wanted = f"a container of {files.taskdef.source.name}: {', '.join(known)}"

@@ -36,18 +36,31 @@ def _asks(part: str) -> Callable[[Picture], Iterator[Answer]]:
         """Everything that the document's own check says and no failure mode does."""
         files = picture.files
         assert files is not None
-        document = getattr(files, part)
-        name = (document.document if part == "buildspec" else document).source.name
-        found = [finding for finding in files.findings if _belongs(finding, name)]
+        names = files.names.get(part, ())
+        found = [finding for finding in files.findings if _belongs(finding, names)]
         yield from (of_finding(finding) for finding in found if finding.rule not in TOLD_ELSEWHERE)
         if all(finding.rule in TOLD_ELSEWHERE for finding in found):
-            yield ok(name, "nothing that AWS would refuse", "nothing that AWS would refuse")
+            yield ok(", ".join(names), "nothing that AWS would refuse", "nothing that AWS would refuse")
 
     return answer
 
 
-def _belongs(finding: Finding, name: str) -> bool:
-    return finding.where == name or finding.where.startswith(f"{name}:")
+def _belongs(finding: Finding, names: tuple[str, ...]) -> bool:
+    return any(finding.where == name or finding.where.startswith(f"{name}:") for name in names)
 
 
-RULES = tuple(Rule(part, (f"files.{part}",), _asks(part)) for part in ("taskdef", "appspec", "buildspec"))
+def images(picture: Picture) -> Iterator[Answer]:
+    """What is wrong with image files that are committed."""
+    files = picture.files
+    assert files is not None
+    names = tuple(document.source.name for document in files.image_files)
+    found = [finding for finding in files.findings if _belongs(finding, names)]
+    yield from (of_finding(finding) for finding in found)
+    if not found and names:
+        yield ok(", ".join(names), "the shape that its deploy action reads", "the shape that its deploy action reads")
+
+
+RULES = (
+    *(Rule(part, (f"files.{part}",), _asks(part)) for part in ("taskdef", "appspec", "buildspec")),
+    Rule("images", ("files",), images),
+)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from runbook_lib.check import Verdict
 from runbook_lib.documents.appspec.check import PLACEHOLDER as TASK_DEFINITION
 from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL, near_miss
 from runbook_lib.preflight.picture import Deploy, Files, Picture, Pipeline
@@ -17,10 +19,13 @@ LARGEST_INPUT = 3 * 1024 * 1024  # bytes of an input artifact, packed (CodePipel
 
 def task_definition_file(picture: Picture) -> Iterator[Answer]:
     """A1: the task definition is in the artifact under the configured path."""
+    if picture.rolls():
+        yield rolling(picture)
+        return
     for deploy in picture.deploys():
         yield from _in_artifact(picture, deploy, *deploy.taskdef)
     files = _files(picture)
-    for entry in files.buildspec.files if files.buildspec else ():
+    for entry in files.entries():
         if not _is_pattern(entry.raw) and not files.exists(entry.raw) and not files.is_written(entry.raw):
             assert files.buildspec is not None
             where, wanted = (
@@ -33,8 +38,17 @@ def task_definition_file(picture: Picture) -> Iterator[Answer]:
 
 def appspec_file(picture: Picture) -> Iterator[Answer]:
     """A9: so is the AppSpec, under the very name that the action looks for."""
+    if picture.rolls():
+        yield rolling(picture)
+        return
     for deploy in picture.deploys():
         yield from _in_artifact(picture, deploy, *deploy.appspec)
+
+
+def rolling(picture: Picture) -> Answer:
+    """The answer for an application that is not deployed blue/green."""
+    where = picture.pipeline.source if picture.pipeline else "files.appspec"
+    return skip(where, "rolling deployments: there is no AppSpec and no blue/green action", "not asked")
 
 
 def _in_artifact(picture: Picture, deploy: Deploy, artifact: str, path: str) -> Iterator[Answer]:
@@ -89,13 +103,20 @@ def _named(picture: Picture, deploy: Deploy) -> str:
 def image_detail(picture: Picture) -> Iterator[Answer]:
     """A2: imageDetail.json is written and handed over, where a build makes the image's artifact."""
     files = _files(picture)
+    if picture.rolls():
+        yield rolling(picture)
+        return
     sources = {artifact for deploy in picture.deploys() for artifact, _ in deploy.images}
     if not any(picture.is_build(artifact) for artifact in sources):
         return
     found = files.of("image_detail_never_written", "buildspec_still_rolling", "image_detail_shape")
     found += files.of("shell_eats_json_quotes", "imagedefinitions_shape")
-    own = [finding for finding in found if not (files.exists(DETAIL) and "never_written" in finding.rule)]
-    yield from (of_finding(finding) for finding in own)
+    committed = files.exists(DETAIL)
+    for finding in found:
+        answer = of_finding(finding)
+        seen = f"{DETAIL} is committed: every release deploys the image that it names"
+        fixed = committed and finding.rule == "image_detail_never_written"
+        yield replace(answer, verdict=Verdict.INCONCLUSIVE, seen=seen) if fixed else answer
     yield from _built(files, DETAIL, f"{DETAIL} in the build's artifact, not {DEFINITIONS}")
 
 
