@@ -22,8 +22,13 @@ def _tree(report: Report, all_answers: bool) -> Iterator[str]:
         for one in asked:
             yield f"  {one.verdict!s:<12} {one.story.id:<4} {one.story.question}"
             yield from _answers(one, all_answers)
+    yield summary(report)
+
+
+def summary(report: Report) -> str:
+    """One line: the worst answer, and how many there are of each."""
     counts = ", ".join(f"{sum(a.verdict == v for a in report.asked)} {v}" for v in reversed(Verdict))
-    yield f"{report.verdict}: {len(report.asked)} questions: {counts}"
+    return f"{report.verdict}: {len(report.asked)} questions: {counts}"
 
 
 def _answers(one: Asked, all_answers: bool) -> Iterator[str]:
