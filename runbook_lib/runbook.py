@@ -128,16 +128,21 @@ def begin(
     """
     from runbook_lib.story import worlds
 
-    chosen = params.load(params_file, dict(overrides or {}))
-    app = application.read(Path(chosen.application) if chosen.application else SAMPLE)
-    chosen = _of_application(chosen, app)
-    account = open_account(chosen)
-    target = system.resolve(chosen, app, account)
-    run = Runbook(name, chosen, account, target, Journal(account.clock, _journal_path()))
+    account, target = opened(params_file, overrides)
+    run = Runbook(name, target.params, account, target, Journal(account.clock, _journal_path()))
     run.journal.write("begin", notebook=name, target=account.target, account=account.id, who=account.who)
     views.show(Line(banner(run)))
     worlds.bring(run.account, run.system, world)
     return run
+
+
+def opened(params_file: str, overrides: Mapping[str, Any] | None = None) -> tuple[Account, system.System]:
+    """The account that the parameters name, opened, and the system on it."""
+    chosen = params.load(params_file, dict(overrides or {}))
+    app = application.read(Path(chosen.application) if chosen.application else SAMPLE)
+    chosen = _of_application(chosen, app)
+    account = open_account(chosen)
+    return account, system.resolve(chosen, app, account)
 
 
 def banner(run: Runbook) -> str:

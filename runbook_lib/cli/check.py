@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runbook_lib.errors import CheckFailed
+from runbook_lib.cli.arguments import add_settings
+from runbook_lib.errors import BadInput, CheckFailed
+
+if TYPE_CHECKING:
+    from runbook_lib.preflight.picture import Picture
 
 FORMATS = ("tree", "json", "sarif", "junit")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options of `runbook check`."""
-    parser.add_argument("directory", metavar="DIR", type=Path, help="folder with buildspec, taskdef.json, appspec.yaml")
+    parser.add_argument("directory", metavar="DIR", type=Path, nargs="?", help="folder of an application's files")
+    parser.add_argument(
+        "-f", "--file", metavar="FILE", help="parameter file: ask of the account and its pipeline's files"
+    )
+    add_settings(parser)
     parser.add_argument("--pipeline", type=Path, metavar="FILE", help="pipeline definition, as get-pipeline answers it")
     parser.add_argument("--format", choices=FORMATS, default="tree", help="how the answers are shown (tree)")
     parser.add_argument(
@@ -24,9 +33,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def carry_out(arguments: argparse.Namespace) -> int:
     """Read, ask, show; exit code 3 when an answer is worse than SKIP."""
     from runbook_lib.check import Verdict
-    from runbook_lib.preflight import exports, reading, report, shown
+    from runbook_lib.preflight import exports, report, shown
 
-    found = report.examine(reading.read_folder(arguments.directory, pipeline_file=arguments.pipeline))
+    found = report.examine(_picture(arguments))
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
@@ -35,3 +44,31 @@ def carry_out(arguments: argparse.Namespace) -> int:
     else:
         print(text)
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
+
+
+def _picture(arguments: argparse.Namespace) -> Picture:
+    if (arguments.directory is None) == (arguments.file is None):
+        raise BadInput(
+            where="runbook check",
+            seen="a folder and a parameter file" if arguments.file else "neither a folder nor a parameter file",
+            wanted="one of the two",
+            next_step="runbook check DIR, or runbook check -f params/x.yaml",
+        )
+    if arguments.file is None:
+        from runbook_lib.preflight.reading import read_folder
+
+        return read_folder(arguments.directory, pipeline_file=arguments.pipeline)
+    return _live(arguments)
+
+
+def _live(arguments: argparse.Namespace) -> Picture:
+    """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first."""
+    from runbook_lib.preflight.account import read_system
+    from runbook_lib.runbook import opened
+    from runbook_lib.runs.world import overrides_of
+    from runbook_lib.story import worlds
+
+    account, system = opened(arguments.file, overrides_of(arguments.settings))
+    if account.target == "sandbox" and not account.shared:
+        worlds.bring(account, system, "bluegreen")
+    return read_system(account, system)

@@ -18,6 +18,7 @@ from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.node import Document, Node
 from runbook_lib.documents.pipeline.structure import BLUE_GREEN, ROLLING, Action, actions
 from runbook_lib.documents.taskdef.text import PLACEHOLDER, items_of
+from runbook_lib.preflight.live import Live
 
 TASKDEF, APPSPEC = "taskdef.json", "appspec.yaml"  # the deploy action's own defaults
 BUILD_OUTPUT = "the build's artifact"
@@ -39,6 +40,7 @@ class Files:
     """The deployment files of a folder, each parsed with its places; None where there is no such file."""
 
     directory: Path
+    below: Mapping[str, int] = field(default_factory=dict)  # every file of the folder: bytes by path
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # part -> paths below the folder, the first read
     buildspec: Buildspec | None = None
     facts: Facts | None = None
@@ -63,7 +65,7 @@ class Files:
 
     def exists(self, path: str) -> bool:
         """Whether the folder has a file of that path."""
-        return (self.directory / path).is_file()
+        return path.removeprefix("./") in self.below
 
     def is_written(self, path: str) -> bool:
         """Whether a command of the build writes a file of that path."""
@@ -151,6 +153,8 @@ class Picture:
 
     files: Files | None = None
     pipeline: Pipeline | None = None
+    live: Live | None = None
+    limit_minutes: int | None = None  # how long the runbooks wait for a deployment; None: nobody said
     troubles: tuple[Trouble, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)  # part -> why nobody read it
 

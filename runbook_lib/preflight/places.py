@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 DEEPEST, MOST, LARGEST = 4, 20_000, 4 * 1024 * 1024
@@ -37,15 +38,14 @@ TELLS: dict[str, re.Pattern[str]] = {
 }
 
 
-def find(directory: Path) -> dict[str, tuple[str, ...]]:
+def find(directory: Path, below: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
     """Part -> paths below the folder, with slashes: the one that is meant first, then others of its kind."""
-    below = list(_below(directory))
     found = {part: _candidates(directory, part, below) for part in USUAL}
     return {part: paths for part, paths in found.items() if paths}
 
 
-def _candidates(directory: Path, part: str, below: list[str]) -> tuple[str, ...]:
-    usual = [name for name in USUAL[part] if (directory / name).is_file()]
+def _candidates(directory: Path, part: str, below: Mapping[str, int]) -> tuple[str, ...]:
+    usual = [name for name in USUAL[part] if name in below]
     named = [path for path in below if NAMED[part].fullmatch(path.rpartition("/")[2]) and path not in usual]
     telling = [(path, text) for path in named if SAYS[part].search(text := _text(directory / path))]
     # The more it tells the better; then the shallower; then by name, so that the answer is always the same.
@@ -53,15 +53,17 @@ def _candidates(directory: Path, part: str, below: list[str]) -> tuple[str, ...]
     return (*usual, *(path for path, _ in telling))
 
 
+def files_below(directory: Path) -> dict[str, int]:
+    """The files of a folder with their sizes in bytes, as far down as deployment files are looked for."""
+    paths = itertools.islice(_below(directory), MOST)
+    return {path: (directory / path).stat().st_size for path in paths if (directory / path).is_file()}
+
+
 def _below(directory: Path) -> Iterator[str]:
-    seen = 0
     for top, folders, files in os.walk(directory):
         depth = len(Path(top).relative_to(directory).parts)
         folders[:] = sorted(name for name in folders if depth < DEEPEST and name not in SKIPPED and name != ".git")
         for name in sorted(files):
-            seen += 1
-            if seen > MOST:
-                return
             yield (Path(top) / name).relative_to(directory).as_posix()
 
 

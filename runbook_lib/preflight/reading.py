@@ -70,6 +70,7 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
     spec = parts["buildspec"]
     files = Files(
         directory,
+        below=reader.below,
         names=reader.names,
         **parts,
         facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
@@ -80,7 +81,7 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
     found = reader.tried("pipeline", lambda: _pipeline(pipeline_file)) if pipeline_file else None
     absent = {"pipeline": "no pipeline definition was given (--pipeline FILE)"}
     absent |= {f"files.{part}": f"the folder has no {names[0]}" for part, names in places.USUAL.items()}
-    return Picture(files, found, tuple(reader.troubles), absent)
+    return Picture(files, found, troubles=tuple(reader.troubles), absent=absent)
 
 
 class _Reader:
@@ -90,7 +91,8 @@ class _Reader:
         self.directory = directory
         self.troubles: list[Trouble] = []
         self.findings: list[Finding] = []
-        self.names = places.find(directory)
+        self.below = places.files_below(directory)
+        self.names = places.find(directory, self.below)
 
     def part(self, part: str) -> Any:
         names = self.names.get(part)
@@ -119,7 +121,7 @@ class _Reader:
             return None
 
     def image_files(self) -> tuple[Document, ...]:
-        found = [name for name in IMAGES if (self.directory / name).is_file()]
+        found = [name for name in IMAGES if name in self.below]
         read_ones = (self.tried("files.image_files", partial(self._image, name)) for name in found)
         return tuple(document for document in read_ones if document)
 

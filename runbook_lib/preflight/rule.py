@@ -41,6 +41,11 @@ def fail(where: str, seen: object, wanted: object, remedy: str) -> Answer:
     return Answer(Verdict.FAIL, where, str(seen), str(wanted), remedy)
 
 
+def judge(good: bool, where: str, *, seen: object, wanted: object, remedy: str) -> Answer:
+    """OK or FAIL."""
+    return ok(where, seen, wanted) if good else fail(where, seen, wanted, remedy)
+
+
 def skip(where: str, seen: object, wanted: object) -> Answer:
     """The answer when the question does not arise."""
     return Answer(Verdict.SKIP, where, str(seen), str(wanted))

@@ -22,13 +22,18 @@ START, END = 60.0, 20.0  # seconds that the server may take to start and to end
 
 def checked(params_file: str, settings: Sequence[str]) -> params.Params:
     """The parameters that a file and single settings (`key=value`) stand for."""
+    return params.load(params_file, overrides_of(settings))
+
+
+def overrides_of(settings: Sequence[str]) -> dict[str, Any]:
+    """Single settings (`key=value`) as values of the parameters."""
     overrides: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise BadInput(where=f"-p {setting}", seen="no key=value", wanted="key=value", next_step="correct it")
         overrides[key] = params.override_value(key, text)
-    return params.load(params_file, overrides)
+    return overrides
 
 
 def arguments_for(params_file: str, settings: Sequence[str]) -> list[str]:

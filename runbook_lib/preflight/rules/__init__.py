@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from runbook_lib.preflight.rule import Rule
-from runbook_lib.preflight.rules import build, deployment, documents, pipeline
+import re
 
-RULES: tuple[Rule, ...] = (*documents.RULES, *pipeline.RULES, *build.RULES, *deployment.RULES)
+from runbook_lib.preflight.rule import Rule
+from runbook_lib.preflight.rules import build, deployment, documents, group, pipeline, running
+
+
+def _place(rule: Rule) -> tuple[str, int]:
+    found = re.fullmatch(r"([A-E])(\d+)", rule.id)
+    return (found[1], int(found[2])) if found else ("", 0)
+
+
+RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (*documents.RULES, *pipeline.RULES, *build.RULES, *deployment.RULES, *group.RULES, *running.RULES), key=_place
+    )
+)

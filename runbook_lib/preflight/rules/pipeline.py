@@ -90,7 +90,7 @@ def _is_pattern(entry: str) -> bool:
 
 def _instead(files: Files, path: str) -> str:
     stem = path.rsplit("/", 1)[-1].partition(".")[0].lower()
-    near = sorted(one.name for one in files.directory.iterdir() if one.is_file() and one.name.lower().startswith(stem))
+    near = sorted(one for one in files.below if one.rpartition("/")[2].lower().startswith(stem))[:3]
     return f"no file {path}, but {', '.join(near)}" if near else f"no file {path}"
 
 
@@ -125,10 +125,10 @@ def image_file_name(picture: Picture) -> Iterator[Answer]:
     files = _files(picture)
     found = files.of("image_file_name")
     yield from (of_finding(finding) for finding in found)
-    for path in sorted(files.directory.iterdir()):
-        meant = near_miss(path.name)
-        if meant and path.is_file():
-            answer = fail(path.name, path.name, f"{meant}, letter by letter", f"rename the file to {meant}")
+    for path in sorted(path for path in files.below if "/" not in path):
+        meant = near_miss(path)
+        if meant:
+            answer = fail(path, path, f"{meant}, letter by letter", f"rename the file to {meant}")
             yield called(answer, "image_file_name")
     if not found and files.buildspec:
         yield ok(files.buildspec.source.name, "no name that is nearly right", f"{DETAIL}, letter by letter")
@@ -169,15 +169,10 @@ def small_artifact(picture: Picture) -> Iterator[Answer]:
 
 
 def _source_size(picture: Picture, where: str, artifact: str, wanted: str) -> Iterator[Answer]:
-    size = _weight(picture.files) if picture.files else 0
+    size = sum(picture.files.below.values()) if picture.files else 0
     seen = f"{artifact}, the source of {size / 1024 / 1024:.1f} MB unpacked"
     remedy = "name the output of the build action"
     yield (fail if size > 3 * LARGEST_INPUT else unknown)(where, seen, wanted, remedy)
-
-
-def _weight(files: Files) -> int:
-    paths = (path for path in files.directory.rglob("*") if ".git" not in path.parts and path.is_file())
-    return sum(path.stat().st_size for path in paths)
 
 
 def placeholder(picture: Picture) -> Iterator[Answer]:

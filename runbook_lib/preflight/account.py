@@ -1,0 +1,380 @@
+"""Reads the live side of the picture; a part that AWS does not let us read becomes a trouble."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runbook_lib.preflight.live import (
+    Alarm,
+    Definition,
+    Deployment,
+    Group,
+    Live,
+    Names,
+    Project,
+    Registry,
+    Route,
+    Scaling,
+    Service,
+    Subnet,
+    TargetGroup,
+    TaskSet,
+)
+from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Picture, Pipeline, Trouble
+from runbook_lib.preflight.reading import read_folder
+from runbook_lib.repository import read_repository
+
+if TYPE_CHECKING:
+    from runbook_lib.account import Account
+    from runbook_lib.system import System
+
+# What AWS answers when a part does not exist, by error code.
+ABSENT = frozenset(
+    {
+        "ApplicationDoesNotExistException",
+        "ClusterNotFoundException",
+        "DeploymentGroupDoesNotExistException",
+        "ListenerNotFound",
+        "LoadBalancerNotFound",
+        "PipelineNotFoundException",
+        "RepositoryNotFoundException",
+        "ResourceNotFoundException",
+        "TargetGroupNotFound",
+    }
+)
+ACTIVE = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+MOST_ALARMS = 100  # names in one call of DescribeAlarms
+
+
+def names_of(system: System) -> Names:
+    """The names of a system that the runbooks made."""
+    return Names(
+        cluster=system.cluster,
+        service=system.service,
+        application=system.deploy_application,
+        group=system.deploy_group,
+        pipeline=system.pipeline,
+        project=system.project,
+        registry=system.registry,
+        rule=system.rule,
+    )
+
+
+def read_system(account: Account, system: System) -> Picture:
+    """The picture of a system that the runbooks made: its account, and the files on the pipeline's branch."""
+    picture = _repository_files(account, system)
+    limit = system.params.release.limit_minutes
+    return replace(read_account(account, names_of(system), picture), limit_minutes=limit)
+
+
+def _repository_files(account: Account, system: System) -> Picture:
+    application = system.application
+    paths = [TASKDEF, APPSPEC, application.buildspec_path, application.dockerfile_path]
+    try:
+        found = read_repository(account, system, [path for path in paths if path])
+    except (ClientError, BotoCoreError) as error:
+        trouble = Trouble("files", system.repository, str(error), "the repository's files", "allow reading it")
+        return Picture(troubles=(trouble,))
+    with tempfile.TemporaryDirectory() as folder:
+        for path, content in found.files.items():
+            target = Path(folder, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        return read_folder(Path(folder)) if found.files else Picture()
+
+
+def read_account(account: Account, names: Names, picture: Picture) -> Picture:
+    """The picture with its live side; parts that cannot be read become troubles."""
+    reader = _Reader(account)
+    live = reader.live(names)
+    pipeline = picture.pipeline or reader.part("pipeline", lambda: _pipeline(account, names))
+    absent = {f"live.{part}": "the account has none" for part in Live.__dataclass_fields__}
+    return replace(
+        picture,
+        live=live,
+        pipeline=pipeline,
+        troubles=(*picture.troubles, *reader.troubles),
+        absent={**picture.absent, **absent},
+    )
+
+
+class _Reader:
+    """Reads part after part and keeps what goes wrong."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.troubles: list[Trouble] = []
+
+    def part(self, part: str, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except ClientError as error:
+            told = error.response["Error"]
+            if told["Code"] not in ABSENT:
+                self._trouble(part, error.operation_name, f"{told['Code']}: {told['Message']}")
+        except BotoCoreError as error:
+            self._trouble(part, part, str(error))
+        return None
+
+    def _trouble(self, part: str, where: str, seen: str) -> None:
+        self.troubles.append(
+            Trouble(part, where, seen, "an answer", "allow the call, or run the check with another role")
+        )
+
+    def live(self, names: Names) -> Live:
+        account, read = self.account, self.part
+        service = read("live.service", lambda: _service(account, names))
+        group = read("live.group", lambda: _group(account, names))
+        groups = (
+            read("live.target_groups", lambda: _target_groups(account, service, group)) if service or group else None
+        )
+        balancers = {arn for one in groups or () for arn in one.balancers}
+        return Live(
+            names=names,
+            service=service,
+            definition=read("live.definition", lambda: _definition(account, service.revision)) if service else None,
+            group=group,
+            balancers=read("live.balancers", lambda: _balancers(account, balancers)) or {},
+            target_groups=groups,
+            routes=read("live.routes", lambda: _routes(account, balancers)) if balancers else None,
+            alarms=read("live.alarms", lambda: _alarms(account, group.alarms)) if group else None,
+            project=read("live.project", lambda: _project(account, names.project)),
+            registry=read("live.registry", lambda: _registry(account, names.registry)),
+            subnets=read("live.subnets", lambda: _subnets(account, service.subnets)) if service else None,
+            scaling=read("live.scaling", lambda: _scaling(account, names)),
+            active=read("live.active", lambda: _active(account, names)) if group else None,
+            event_pattern=read("live.event_pattern", lambda: _event_pattern(account, names.rule)),
+        )
+
+
+def _service(account: Account, names: Names) -> Service | None:
+    found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service])["services"]
+    if not found or found[0]["status"] == "INACTIVE":
+        return None
+    one = found[0]
+    balancers = one.get("loadBalancers", ())
+    network = one.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    deployments = one.get("deployments", ())
+    return Service(
+        name=one["serviceName"],
+        controller=one.get("deploymentController", {}).get("type", "ECS"),
+        scheduling=one.get("schedulingStrategy", "REPLICA"),
+        desired=one["desiredCount"],
+        running=one["runningCount"],
+        revision=one["taskDefinition"],
+        target_groups=tuple(balancer["targetGroupArn"] for balancer in balancers),
+        container=balancers[0]["containerName"] if balancers else "",
+        port=balancers[0]["containerPort"] if balancers else 0,
+        capacity=tuple(provider["capacityProvider"] for provider in one.get("capacityProviderStrategy", ())),
+        subnets=tuple(network.get("subnets", ())),
+        public_ip=network.get("assignPublicIp") == "ENABLED",
+        grace=one.get("healthCheckGracePeriodSeconds"),
+        connects=any(one.get("serviceConnectConfiguration", {}).get("enabled") for one in deployments),
+        task_sets=tuple(_task_set(task_set) for task_set in one.get("taskSets", ())),
+        events=tuple(event["message"] for event in one.get("events", ())[:20]),
+    )
+
+
+def _task_set(found: Mapping[str, Any]) -> TaskSet:
+    balancers = found.get("loadBalancers", ())
+    return TaskSet(found["id"], found["status"], balancers[0]["targetGroupArn"] if balancers else "")
+
+
+def _definition(account: Account, arn: str) -> Definition:
+    found = account.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return Definition(
+        arn=found["taskDefinitionArn"],
+        status=found["status"],
+        images=tuple(container["image"] for container in found["containerDefinitions"]),
+        architecture=found.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64"),
+        cpu=found.get("cpu", ""),
+        memory=found.get("memory", ""),
+        roles=tuple(found[key] for key in ("executionRoleArn", "taskRoleArn") if found.get(key)),
+    )
+
+
+def _group(account: Account, names: Names) -> Group:
+    client = account.client("codedeploy")
+    application = client.get_application(applicationName=names.application)["application"]
+    found = client.get_deployment_group(applicationName=names.application, deploymentGroupName=names.group)
+    one = found["deploymentGroupInfo"]
+    pairs = one.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
+    pair = pairs[0] if pairs else {}
+    waits = one.get("blueGreenDeploymentConfiguration", {})
+    ready, ending = waits.get("deploymentReadyOption", {}), waits.get("terminateBlueInstancesOnDeploymentSuccess", {})
+    alarms, rollback = one.get("alarmConfiguration", {}), one.get("autoRollbackConfiguration", {})
+    return Group(
+        name=one["deploymentGroupName"],
+        platform=application.get("computePlatform", "Server"),
+        kind=one.get("deploymentStyle", {}).get("deploymentType", ""),
+        option=one.get("deploymentStyle", {}).get("deploymentOption", ""),
+        config=one.get("deploymentConfigName", ""),
+        ready_action=ready.get("actionOnTimeout", "CONTINUE_DEPLOYMENT"),
+        ready_wait=ready.get("waitTimeInMinutes", 0),
+        ending=ending.get("action", ""),
+        termination_wait=ending.get("terminationWaitTimeInMinutes", 0),
+        pair=tuple(group["name"] for group in pair.get("targetGroups", ())),
+        production=tuple(pair.get("prodTrafficRoute", {}).get("listenerArns", ())),
+        test=tuple(pair.get("testTrafficRoute", {}).get("listenerArns", ())),
+        alarms=tuple(alarm["name"] for alarm in alarms.get("alarms", ())),
+        watches_alarms=alarms.get("enabled", False),
+        ignores_unread_alarms=alarms.get("ignorePollAlarmFailure", False),
+        rollback=frozenset(rollback.get("events", ())) if rollback.get("enabled") else frozenset(),
+        role=one["serviceRoleArn"],
+        services=tuple(f"{service['clusterName']}/{service['serviceName']}" for service in one.get("ecsServices", ())),
+    )
+
+
+def _target_groups(account: Account, service: Service | None, group: Group | None) -> tuple[TargetGroup, ...]:
+    elb = account.client("elbv2")
+    found = elb.describe_target_groups(Names=list(group.pair))["TargetGroups"] if group and group.pair else []
+    known = {one["TargetGroupArn"] for one in found}
+    wanted = {arn for arn in (service.target_groups if service else ()) if arn not in known}
+    found += elb.describe_target_groups(TargetGroupArns=sorted(wanted))["TargetGroups"] if wanted else []
+    return tuple(_target_group(elb, one) for one in found)
+
+
+def _target_group(elb: Any, one: Mapping[str, Any]) -> TargetGroup:
+    health = elb.describe_target_health(TargetGroupArn=one["TargetGroupArn"])["TargetHealthDescriptions"]
+    return TargetGroup(
+        name=one["TargetGroupName"],
+        arn=one["TargetGroupArn"],
+        kind=one.get("TargetType", "instance"),
+        balancers=tuple(one.get("LoadBalancerArns", ())),
+        interval=one.get("HealthCheckIntervalSeconds", 30),
+        healthy_threshold=one.get("HealthyThresholdCount", 5),
+        states=tuple(target["TargetHealth"]["State"] for target in health),
+    )
+
+
+def _balancers(account: Account, arns: Iterable[str]) -> dict[str, str]:
+    wanted = sorted(arns)
+    found = account.client("elbv2").describe_load_balancers(LoadBalancerArns=wanted)["LoadBalancers"] if wanted else ()
+    return {one["LoadBalancerArn"]: one["Type"] for one in found}
+
+
+def _routes(account: Account, balancers: Iterable[str]) -> tuple[Route, ...]:
+    elb, routes = account.client("elbv2"), []
+    for balancer in sorted(balancers):
+        for listener in elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
+            arn, port = listener["ListenerArn"], listener["Port"]
+            for rule in elb.describe_rules(ListenerArn=arn)["Rules"]:
+                own = None if rule["IsDefault"] else rule["RuleArn"]
+                routes.append(Route(arn, own, port, balancer, _weights(rule["Actions"])))
+    return tuple(routes)
+
+
+def _weights(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    for action in actions:
+        if action["Type"] == "forward":
+            groups = action.get("ForwardConfig", {}).get("TargetGroups") or [
+                {"TargetGroupArn": action["TargetGroupArn"]}
+            ]
+            return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}
+    return {}
+
+
+def _alarms(account: Account, names: tuple[str, ...]) -> tuple[Alarm, ...]:
+    if not names:
+        return ()
+    found = account.client("cloudwatch").describe_alarms(
+        AlarmNames=list(names[:MOST_ALARMS]), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    return tuple(_alarm(one) for one in (*found.get("MetricAlarms", ()), *found.get("CompositeAlarms", ())))
+
+
+def _alarm(one: Mapping[str, Any]) -> Alarm:
+    stats = [query["MetricStat"] for query in one.get("Metrics", ()) if "MetricStat" in query]
+    metrics = [(stat["Metric"].get("Dimensions", ()), stat["Period"]) for stat in stats]
+    if "MetricName" in one:
+        metrics.append((one.get("Dimensions", ()), one.get("Period", 60)))
+    dimensions = [{entry["Name"]: entry["Value"] for entry in listed} for listed, _ in metrics]
+    return Alarm(
+        name=one["AlarmName"],
+        state=one["StateValue"],
+        period=max((period for _, period in metrics), default=0),
+        evaluated=one.get("EvaluationPeriods", 0),
+        needed=one.get("DatapointsToAlarm", one.get("EvaluationPeriods", 0)),
+        missing=one.get("TreatMissingData", "missing"),
+        groups=frozenset(entry["TargetGroup"] for entry in dimensions if "TargetGroup" in entry),
+        whole_balancer=any("LoadBalancer" in entry and "TargetGroup" not in entry for entry in dimensions),
+    )
+
+
+def _project(account: Account, name: str) -> Project | None:
+    found = account.client("codebuild").batch_get_projects(names=[name])["projects"]
+    if not found:
+        return None
+    environment = found[0]["environment"]
+    return Project(name, environment.get("privilegedMode", False), environment["type"], found[0]["serviceRole"])
+
+
+def _registry(account: Account, name: str) -> Registry:
+    ecr = account.client("ecr")
+    found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+    pages = ecr.get_paginator("describe_images").paginate(repositoryName=name)
+    images = [image for page in pages for image in page["imageDetails"]]
+    return Registry(
+        name=name,
+        mutable=found["imageTagMutability"].startswith("MUTABLE"),
+        digests=frozenset(image["imageDigest"] for image in images),
+        tags=frozenset(tag for image in images for tag in image.get("imageTags", ())),
+    )
+
+
+def _subnets(account: Account, ids: tuple[str, ...]) -> tuple[Subnet, ...]:
+    if not ids:
+        return ()
+    ec2 = account.client("ec2")
+    found = ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]
+    vpcs = sorted({one["VpcId"] for one in found})
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": vpcs}])["RouteTables"]
+    return tuple(
+        Subnet(one["SubnetId"], one["AvailableIpAddressCount"], _way_out(tables, one["SubnetId"], one["VpcId"]))
+        for one in found
+    )
+
+
+def _way_out(tables: Iterable[Mapping[str, Any]], subnet: str, vpc: str) -> bool | None:
+    own = [table for table in tables if any(a.get("SubnetId") == subnet for a in table.get("Associations", ()))]
+    main = [t for t in tables if t["VpcId"] == vpc and any(a.get("Main") for a in t.get("Associations", ()))]
+    used = (own or main)[:1]
+    routes = [route for table in used for route in table.get("Routes", ())]
+    return any(route.get("DestinationCidrBlock") == "0.0.0.0/0" for route in routes) if used else None
+
+
+def _scaling(account: Account, names: Names) -> Scaling | None:
+    found = account.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[f"service/{names.cluster}/{names.service}"]
+    )["ScalableTargets"]
+    if not found:
+        return None
+    state = found[0].get("SuspendedState", {})
+    return Scaling(found[0]["MinCapacity"], found[0]["MaxCapacity"], bool(state) and all(state.values()))
+
+
+def _active(account: Account, names: Names) -> tuple[Deployment, ...]:
+    client = account.client("codedeploy")
+    ids = client.list_deployments(
+        applicationName=names.application, deploymentGroupName=names.group, includeOnlyStatuses=ACTIVE
+    )["deployments"]
+    found = (client.get_deployment(deploymentId=id)["deploymentInfo"] for id in ids)
+    return tuple(Deployment(one["deploymentId"], one["status"]) for one in found)
+
+
+def _event_pattern(account: Account, rule: str) -> dict[str, object] | None:
+    found = account.client("events").describe_rule(Name=rule)
+    pattern: dict[str, object] = json.loads(found["EventPattern"]) if "EventPattern" in found else {}
+    return pattern if found["State"] == "ENABLED" else None
+
+
+def _pipeline(account: Account, names: Names) -> Pipeline:
+    found = account.client("codepipeline").get_pipeline(name=names.pipeline)["pipeline"]
+    return Pipeline(f"pipeline {names.pipeline}", found)

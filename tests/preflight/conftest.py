@@ -1,0 +1,25 @@
+"""The picture of a good blue/green system, read once from a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runbook_lib import sandbox
+from runbook_lib.preflight import account as reading_account
+from runbook_lib.preflight.picture import Picture
+from runbook_lib.runbook import opened
+from runbook_lib.story import worlds
+
+PARAMS = Path(__file__).parents[2] / "params" / "sandbox.yaml"
+
+
+@pytest.fixture(scope="session")
+def good() -> Iterator[Picture]:
+    """Account and files of the sample application behind CodeDeploy, as the runbooks make it."""
+    account, system = opened(str(PARAMS))
+    worlds.bring(account, system, "bluegreen")
+    yield reading_account.read_system(account, system)
+    sandbox._embedded.close()  # type: ignore[union-attr]
