@@ -151,6 +151,8 @@ class _Reader:
             scaling=read("live.scaling", lambda: _scaling(account, names)),
             active=read("live.active", lambda: _active(account, names)) if group else None,
             event_pattern=read("live.event_pattern", lambda: _event_pattern(account, names.rule)),
+            stack=read("live.stack", lambda: _stack(account, names)) if service else None,
+            returnable=read("live.returnable", lambda: _returnable(account, names)),
         )
 
 
@@ -373,6 +375,21 @@ def _event_pattern(account: Account, rule: str) -> dict[str, object] | None:
     found = account.client("events").describe_rule(Name=rule)
     pattern: dict[str, object] = json.loads(found["EventPattern"]) if "EventPattern" in found else {}
     return pattern if found["State"] == "ENABLED" else None
+
+
+def _stack(account: Account, names: Names) -> str | None:
+    found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service], include=["TAGS"])
+    tags = {tag["key"]: tag["value"] for tag in found["services"][0].get("tags", ())}
+    return tags.get("aws:cloudformation:stack-name")
+
+
+def _returnable(account: Account, names: Names) -> int:
+    client = account.client("codepipeline")
+    version = client.get_pipeline(name=names.pipeline)["pipeline"]["version"]
+    runs = client.list_pipeline_executions(pipelineName=names.pipeline, maxResults=50)["pipelineExecutionSummaries"]
+    good = [run["pipelineExecutionId"] for run in runs if run["status"] == "Succeeded"][:5]
+    found = (client.get_pipeline_execution(pipelineName=names.pipeline, pipelineExecutionId=id) for id in good)
+    return sum(one["pipelineExecution"]["pipelineVersion"] == version for one in found)
 
 
 def _pipeline(account: Account, names: Names) -> Pipeline:

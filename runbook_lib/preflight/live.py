@@ -202,6 +202,8 @@ class Live:
     scaling: Scaling | None = None
     active: tuple[Deployment, ...] | None = None
     event_pattern: dict[str, object] | None = None
+    stack: str | None = None  # the CloudFormation stack that the service's tags name
+    returnable: int | None = None  # runs on the pipeline's present structure that deployed well
 
     def group_named(self, name: str) -> TargetGroup | None:
         """The target group of that name."""

@@ -41,6 +41,7 @@ class Files:
 
     directory: Path
     below: Mapping[str, int] = field(default_factory=dict)  # every file of the folder: bytes by path
+    transforms: tuple[str, ...] = ()  # templates that use CloudFormation's blue/green transform
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # part -> paths below the folder, the first read
     buildspec: Buildspec | None = None
     facts: Facts | None = None

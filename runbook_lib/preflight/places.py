@@ -59,6 +59,12 @@ def files_below(directory: Path) -> dict[str, int]:
     return {path: (directory / path).stat().st_size for path in paths if (directory / path).is_file()}
 
 
+def transforms(directory: Path, below: Mapping[str, int]) -> tuple[str, ...]:
+    """Templates that use CloudFormation's own blue/green transform."""
+    templates = [path for path in below if path.endswith((".yml", ".yaml", ".json", ".template"))]
+    return tuple(path for path in templates if "AWS::CodeDeployBlueGreen" in _text(directory / path))
+
+
 def _below(directory: Path) -> Iterator[str]:
     for top, folders, files in os.walk(directory):
         depth = len(Path(top).relative_to(directory).parts)

@@ -72,6 +72,7 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
         directory,
         below=reader.below,
         names=reader.names,
+        transforms=places.transforms(directory, reader.below),
         **parts,
         facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
         trace=reader.tried("buildspec", lambda: trace(spec)) if spec else None,

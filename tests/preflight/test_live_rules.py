@@ -74,7 +74,22 @@ def second_set(live: Live) -> Live:
     return service(task_sets=(old, replace(old, status="ACTIVE")))(live)
 
 
+def project(**changes: Any) -> Change:
+    return lambda live: replace(live, project=replace(live.project, **changes))  # type: ignore[type-var]
+
+
+def registry(**changes: Any) -> Change:
+    return lambda live: replace(live, registry=replace(live.registry, **changes))  # type: ignore[type-var]
+
+
 CASES: dict[str, tuple[str, Change, Verdict]] = {
+    "other branch": ("A15", lambda live: replace(live, event_pattern={"detail": {"referenceName": ["other"]}}), FAIL),
+    "no rule": ("A15", lambda live: replace(live, event_pattern=None), FAIL),
+    "edited since": ("A17", lambda live: replace(live, returnable=0), UNKNOWN),
+    "no privileges": ("B2", project(privileged=False), FAIL),
+    "expired image": ("B6", registry(digests=frozenset(), tags=frozenset()), FAIL),
+    "built on arm": ("B7", project(environment="ARM_CONTAINER"), UNKNOWN),
+    "a stack's": ("E6", lambda live: replace(live, stack="orders"), UNKNOWN),
     "rolling controller": ("C1", service(controller="ECS"), FAIL),
     "server's style": ("C2", group(kind="IN_PLACE"), FAIL),
     "no pair": ("C3", group(pair=(), production=()), FAIL),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook_lib.preflight.picture import Files, Picture
-from runbook_lib.preflight.rule import Answer, Rule, of_finding, ok, unknown
+from runbook_lib.preflight.rule import Answer, Rule, judge, of_finding, ok, unknown
 
 HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 
@@ -55,8 +55,55 @@ def _findings(picture: Picture, rule: str, wanted: str) -> Iterator[Answer]:
 
 
 def tag_of_this_build(picture: Picture) -> Iterator[Answer]:
-    """B5: the tag changes with the build; whether the repository takes it twice is asked of the account."""
-    yield from _findings(picture, "image_tag_never_changes", "a tag or digest of this very build")
+    """B5: the tag changes with the build, or the repository takes it twice."""
+    registry = picture.live.registry if picture.live else None
+    fixed = picture.files.of("image_tag_never_changes") if picture.files else ()
+    wanted = "a tag of this very build, or mutable tags"
+    if registry and not registry.mutable:
+        where, seen = "DescribeRepositories: imageTagMutability", f"IMMUTABLE, {'a fixed tag' if fixed else 'own tags'}"
+        remedy = "skip the push when the commit's tag is there, or tag with the commit"
+        yield judge(not fixed, where, seen=seen, wanted=wanted, remedy=remedy)
+    else:
+        yield from _findings(picture, "image_tag_never_changes", wanted)
+
+
+def privileged(picture: Picture) -> Iterator[Answer]:
+    """B2: a build that uses docker runs in privileged mode."""
+    files, project = _files(picture), picture.live.project if picture.live else None
+    assert project is not None
+    if files.trace and (files.trace.builds or files.trace.pushes):
+        seen = "docker commands, privileged mode " + ("on" if project.privileged else "off")
+        where, remedy = "BatchGetProjects: environment.privilegedMode", "set privilegedMode of the project"
+        yield judge(project.privileged, where, seen=seen, wanted="privileged mode on", remedy=remedy)
+
+
+def kept_images(picture: Picture) -> Iterator[Answer]:
+    """B6: the live revision's image is still there, by its digest or tag."""
+    live = picture.live
+    assert live is not None
+    assert live.definition is not None
+    assert live.registry is not None
+    for image in live.definition.images:
+        place, _, digest = image.partition("@")
+        if f"/{live.registry.name}" not in f"/{place.partition('/')[2]}":
+            continue
+        tag = place.rpartition("/")[2].partition(":")[2]
+        good = digest in live.registry.digests if digest else tag in live.registry.tags
+        remedy = "push it again before you need to go back, and keep it in the lifecycle policy"
+        seen = f"{(digest or tag)[:19]} {'there' if good else 'gone'}"
+        yield judge(good, f"DescribeImages: {live.registry.name}", seen=seen, wanted="there", remedy=remedy)
+
+
+def processor(picture: Picture) -> Iterator[Answer]:
+    """B7: the machine that builds has the processor that the task asks for."""
+    live = picture.live
+    assert live is not None
+    assert live.project is not None
+    asked = live.definition.architecture if live.definition else "X86_64"
+    builds = "ARM64" if live.project.environment.startswith("ARM") else "X86_64"
+    seen, wanted = f"built on {builds}, runs on {asked}", "the same processor"
+    where, remedy = "BatchGetProjects: environment.type", "build on a matching machine, or by buildx --platform"
+    yield ok(where, seen, wanted) if builds == asked else unknown(where, seen, wanted, remedy)
 
 
 def _files(picture: Picture) -> Files:
@@ -68,5 +115,8 @@ RULES = (
     Rule("B1", ("files.dockerfile",), hub_pulls),
     Rule("B3", ("files.buildspec",), blocks),
     Rule("B4", ("files.buildspec",), after_failure),
+    Rule("B2", ("files.buildspec", "live.project"), privileged),
     Rule("B5", ("files.buildspec",), tag_of_this_build),
+    Rule("B6", ("live.definition", "live.registry"), kept_images),
+    Rule("B7", ("live.project",), processor),
 )

@@ -9,7 +9,7 @@ from runbook_lib.check import Verdict
 from runbook_lib.documents.appspec.check import PLACEHOLDER as TASK_DEFINITION
 from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL, near_miss
 from runbook_lib.preflight.picture import Deploy, Files, Picture, Pipeline
-from runbook_lib.preflight.rule import Answer, Rule, called, fail, of_finding, ok, skip, unknown
+from runbook_lib.preflight.rule import Answer, Rule, called, fail, judge, of_finding, ok, skip, unknown
 
 SLOTS = (1, 2, 3, 4)  # CodePipeline user guide, action-reference-ECSbluegreen: at most four images
 MOST_INPUTS = 5
@@ -258,6 +258,31 @@ def parallel_runs(picture: Picture) -> Iterator[Answer]:
         yield ok(where, mode, "SUPERSEDED or QUEUED")
 
 
+def watched_branch(picture: Picture) -> Iterator[Answer]:
+    """A15: the event rule's pattern names the branch of the source action."""
+    pipeline, live = _pipeline(picture), picture.live
+    assert live is not None
+    detail = (live.event_pattern or {}).get("detail", {})
+    watched = detail.get("referenceName", []) if isinstance(detail, dict) else []
+    for action in pipeline.actions("CodeCommit"):
+        if str(action.configuration.get("PollForSourceChanges", "true")).lower() == "true":
+            continue
+        branch, where = str(action.configuration.get("BranchName", "")), f"DescribeRule: {live.names.rule}"
+        seen = ", ".join(map(str, watched)) if live.event_pattern is not None else "no rule that is enabled"
+        remedy = f"let the rule's detail.referenceName be {branch}"
+        yield judge(branch in watched, where, seen=seen, wanted=branch, remedy=remedy)
+
+
+def stage_rollback(picture: Picture) -> Iterator[Answer]:
+    """A17: how many runs the stage could be rolled back to."""
+    live = picture.live
+    assert live is not None
+    count, wanted = live.returnable or 0, "at least one run on the pipeline's present structure"
+    where = "ListPipelineExecutions"
+    remedy = "redeploy the former revision instead of rolling the stage back"
+    yield ok(where, count, wanted) if count else unknown(where, count, wanted, remedy)
+
+
 def _files(picture: Picture) -> Files:
     assert picture.files is not None  # every rule that asks for it needs a part of it
     return picture.files
@@ -279,5 +304,7 @@ RULES = (
     Rule("A8", ("files.taskdef",), image_slots),
     Rule("A9", ("files",), appspec_file),
     Rule("A10", ("files.appspec",), balancer_object),
+    Rule("A15", ("pipeline", "live"), watched_branch),
+    Rule("A17", ("live.returnable",), stage_rollback),
     Rule("A16", ("pipeline",), parallel_runs),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from runbook_lib.preflight.live import Alarm, Group, Live, Service
@@ -90,6 +91,54 @@ def deploy_action(picture: Picture) -> Iterator[Answer]:
         remedy = "let the action be CodeDeployToECS: 22_pipeline"
         seen = f"{action.provider} on a service of {service.controller}"
         yield judge(good, where, seen=seen, wanted="CodeDeployToECS", remedy=remedy)
+    yield from _commands(picture, "update-service", "no command that updates the service")
+
+
+def _commands(picture: Picture, words: str, wanted: str) -> Iterator[Answer]:
+    """Commands of the buildspec that have these words after `aws ecs`."""
+    spec = picture.files.buildspec if picture.files else None
+    for command in spec.commands if spec else ():
+        if re.search(rf"\baws\s+ecs\s+(?:\S+\s+)*?{words}\b", command.text):
+            assert spec is not None
+            where, remedy = spec.document.where(command.node), "remove it: CodeDeploy deploys, and its id is followed"
+            yield fail(where, command.text.strip()[:80], wanted, remedy)
+
+
+def stable_waiter(picture: Picture) -> Iterator[Answer]:
+    """E3: nobody waits for services-stable, which never comes with CODE_DEPLOY."""
+    spec = picture.files.buildspec if picture.files else None
+    assert spec is not None
+    wanted = "no wait for services-stable"
+    found = tuple(_commands(picture, "wait\\s+services-stable", wanted))
+    yield from found or (ok(spec.source.name, wanted, wanted),)
+
+
+def owned_by_stack(picture: Picture) -> Iterator[Answer]:
+    """E6: no stack believes to own what CodeDeploy changes."""
+    service, stack = _service(picture), _live(picture).stack
+    where, wanted = f"DescribeServices: tags of {service.name}", "no stack that owns the service"
+    remedy = "let the stack ignore the service's task definition and target group, and the listeners' actions"
+    yield unknown(where, f"the stack {stack}", wanted, remedy) if stack else ok(where, "no stack's tags", wanted)
+
+
+def stack_hook(picture: Picture) -> Iterator[Answer]:
+    """E8: no template of the repository uses CloudFormation's own blue/green transform."""
+    files = picture.files
+    assert files is not None
+    wanted = "no template with AWS::CodeDeployBlueGreen"
+    for path in files.transforms:
+        yield fail(path, "AWS::CodeDeployBlueGreen", wanted, "keep the service out of the transform")
+    if not files.transforms:
+        yield ok("the folder's templates", wanted, wanted)
+
+
+def order(picture: Picture) -> Iterator[Answer]:
+    """E9: runs of the pipeline cannot overtake each other."""
+    pipeline = picture.pipeline
+    assert pipeline is not None
+    mode = str(pipeline.definition.get("executionMode", "SUPERSEDED"))
+    where, remedy = f"{pipeline.source}: executionMode", "use SUPERSEDED: a newer run takes the place of an older one"
+    yield judge(mode != "PARALLEL", where, seen=mode, wanted="SUPERSEDED or QUEUED", remedy=remedy)
 
 
 def capacity(picture: Picture) -> Iterator[Answer]:
@@ -348,6 +397,10 @@ ASKED: dict[str, tuple[tuple[str, ...], Callable[[Picture], Iterator[Answer]]]] 
     "D25": ((GROUP,), unread_alarms),
     "E1": ((GROUP,), long_waits),
     "E2": ((GROUP,), rollback),
+    "E3": (("files.buildspec",), stable_waiter),
+    "E6": ((SERVICE,), owned_by_stack),
+    "E8": (("files",), stack_hook),
+    "E9": (("pipeline",), order),
     "E4": (("live.definition",), registered),
 }
 RULES = tuple(Rule(id, needs, answer) for id, (needs, answer) in ASKED.items())
