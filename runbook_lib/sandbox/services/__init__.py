@@ -26,6 +26,7 @@ SERVICES: dict[str, str] = {
     "codedeploy": f"{HERE}.services.codedeploy",
     "cloudwatch": f"{HERE}.services.cloudwatch",
     "sts": f"{HERE}.services.sts",
+    "iam": f"{HERE}.services.iam",
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
 }
 
