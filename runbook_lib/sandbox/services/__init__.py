@@ -27,6 +27,7 @@ SERVICES: dict[str, str] = {
     "cloudwatch": f"{HERE}.services.cloudwatch",
     "sts": f"{HERE}.services.sts",
     "iam": f"{HERE}.services.iam",
+    "logs": f"{HERE}.services.logs",
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
 }
 
