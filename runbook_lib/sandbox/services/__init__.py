@@ -20,6 +20,7 @@ SERVICES: dict[str, str] = {
     "ecr": f"{HERE}.services.ecr",
     "codepipeline": f"{HERE}.services.codepipeline",
     "codeconnections": f"{HERE}.services.codeconnections",
+    "codestar-connections": f"{HERE}.services.codeconnections",  # the former name of the same service
     "events": f"{HERE}.services.events",
     "ecs": f"{HERE}.services.ecs",
     "elbv2": f"{HERE}.services.elbv2",
@@ -28,6 +29,9 @@ SERVICES: dict[str, str] = {
     "sts": f"{HERE}.services.sts",
     "iam": f"{HERE}.services.iam",
     "logs": f"{HERE}.services.logs",
+    "service-quotas": f"{HERE}.services.servicequotas",
+    "athena": f"{HERE}.services.athena",
+    "ce": f"{HERE}.services.costs",
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
 }
 
