@@ -31,7 +31,9 @@ SERVICES: dict[str, str] = {
     "logs": f"{HERE}.services.logs",
     "service-quotas": f"{HERE}.services.servicequotas",
     "athena": f"{HERE}.services.athena",
-    "ce": f"{HERE}.services.costs",
+    **dict.fromkeys(
+        ("ce", "pricing", "chatbot", "codestar-notifications", "cloudformation"), f"{HERE}.services.refused"
+    ),
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.errors import AwsError, not_simulated
 from runbook_lib.sandbox.services.ecs import definitions, lookup, rolling, scheduler, service_rules, service_view
 from runbook_lib.sandbox.services.ecs.service_creation import OPTIONS, percents
 from runbook_lib.sandbox.services.ecs.store import Service, change_service, store
@@ -63,7 +63,7 @@ def _check_controller(service: Service, params: Mapping[str, Any]) -> None:
 def _check_configuration(params: Mapping[str, Any]) -> None:
     strategy = params.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
     if strategy != "ROLLING":
-        raise AwsError("UnsupportedFeatureException", f"The sandbox does not serve the deployment strategy {strategy}.")
+        raise not_simulated(f"ecs: the deployment strategy {strategy}")
 
 
 def _changes(service: Service, params: Mapping[str, Any]) -> dict[str, Any]:

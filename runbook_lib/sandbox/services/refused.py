@@ -1,4 +1,8 @@
-"""AWS Cost Explorer: an account that costs nothing has no costs to show; every operation is refused."""
+"""Services of which nothing is simulated: every operation is refused, so that no empty or static answer is believed.
+
+Cost Explorer and the price list know nothing of a sandbox; chat clients and notification rules would tell nobody;
+moto's CloudFormation skips the types that matter here and calls the stack complete.
+"""
 
 from __future__ import annotations
 
