@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError, not_simulated
-from runbook_lib.sandbox.services.ecs import definitions, lookup, rolling, scheduler, service_rules, service_view
+from runbook_lib.sandbox.services.ecs import (
+    definitions,
+    history,
+    lookup,
+    rolling,
+    scheduler,
+    service_rules,
+    service_view,
+)
 from runbook_lib.sandbox.services.ecs.service_creation import OPTIONS, percents
-from runbook_lib.sandbox.services.ecs.store import Service, change_service, store
+from runbook_lib.sandbox.services.ecs.store import Service, change_service, sets_of, store
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -106,7 +114,9 @@ def _next(world: World, service: Service, params: Mapping[str, Any]) -> rolling.
 def _deploy(world: World, service_arn: str, wanted: rolling.Wanted) -> None:
     """Begin a rolling deployment."""
     service = change_service(world, service_arn, rolled="IN_PROGRESS")
-    rolling.begin(world, service, rolling.fresh(world, service, wanted))
+    old, new = sets_of(world, service_arn), rolling.fresh(world, service, wanted)
+    rolling.begin(world, service, new)
+    history.opened(world, service, old, new)
 
 
 def set_desired_count(world: World, cluster: str, service: str, count: int) -> None:
