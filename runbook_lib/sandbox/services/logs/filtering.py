@@ -23,7 +23,7 @@ def filter_log_events(call: Call) -> dict[str, Any]:
     """FilterLogEvents: in the order of their times, page by page."""
     told = call.params
     find = pattern.compiled(told.get("filterPattern", ""))
-    found = [one for one in _events(call.world, told) if find(one["message"]) is not None]
+    found = [one for one in events(call.world, told) if find(one["message"]) is not None]
     found.sort(key=lambda one: one["timestamp"], reverse=told.get("startFromHead") is False)
     token, size = told.get("nextToken", "0"), told.get("limit", MOST)
     if not token.isdigit():
@@ -42,7 +42,7 @@ def group_of(told: Mapping[str, Any]) -> str:
     return name
 
 
-def _events(world: World, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def events(world: World, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every event of the group's streams in the time asked for, as moto keeps them."""
     moto = world.gateway.client("logs", moto_only=True)
     params = {"logGroupName": group_of(told), **{key: told[key] for key in PASSED_ON if key in told}}

@@ -23,9 +23,10 @@ MOST_DIMENSIONS = 3
 
 @dataclass
 class LogsStore:
-    """The names of groups that have had a metric filter."""
+    """The names of groups that have had a metric filter, and the queries of Insights by their id."""
 
     filtered: set[str] = field(default_factory=set)
+    queries: dict[str, Any] = field(default_factory=dict)
 
 
 def put_metric_filter(call: Call) -> dict[str, Any]:
