@@ -20,6 +20,11 @@ def _again(kind: type[AwsError], code: str, message: str, status: int, fields: d
     return kind(code, message, status, **fields)
 
 
+def not_simulated(what: str) -> AwsError:
+    """The refusal of something that AWS would do and the sandbox does not: never a guessed answer."""
+    return AwsError("NotImplemented", f"{what}: not simulated by the sandbox", 501)
+
+
 class SandboxError(Exception):
     """The sandbox itself is used or built wrongly; never shown as an answer of AWS."""
 

@@ -41,6 +41,7 @@ COMMON_CODES = frozenset(
         "InvalidClientTokenId",
         "MissingAuthenticationToken",
         "NotAuthorized",
+        "NotImplemented",  # the sandbox's own, for what it does not simulate
         "ServiceUnavailable",
         "Throttling",
         "ThrottlingException",

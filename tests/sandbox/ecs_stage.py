@@ -185,7 +185,7 @@ def fresh(*, realism: bool = False, whole: bool = False) -> Stage:
 def _build(settings: Settings) -> Stage:
     world = World(settings)
     role = make_role(world, "execution")
-    for service in ("ecs", "elasticloadbalancing"):
+    for service in ("ecs", "elasticloadbalancing", "ecs.application-autoscaling"):
         world.client("iam").create_service_linked_role(AWSServiceName=f"{service}.amazonaws.com")
     world.run_until(world.now + 60)
     vpc, subnets, security = _network(world)

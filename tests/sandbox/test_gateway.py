@@ -109,9 +109,9 @@ def test_an_operation_that_nobody_serves_is_named(fresh: Sandbox, serve: Serve) 
 @pytest.mark.parametrize(
     ("service", "operation", "params"),
     [
-        ("iam", "simulate_custom_policy", {"PolicyInputList": ["{}"], "ActionNames": ["s3:GetObject"]}),
+        ("iam", "generate_service_last_accessed_details", {"Arn": "arn:aws:iam::123456789012:role/x"}),
         ("codestar-notifications", "list_targets", {}),
-        ("logs", "test_metric_filter", {"filterPattern": "x", "logEventMessages": ["x"]}),
+        ("logs", "start_live_tail", {"logGroupIdentifiers": ["x"]}),
     ],
 )
 def test_what_moto_lacks_is_named_too(fresh: Sandbox, service: str, operation: str, params: dict[str, Any]) -> None:

@@ -20,12 +20,21 @@ SERVICES: dict[str, str] = {
     "ecr": f"{HERE}.services.ecr",
     "codepipeline": f"{HERE}.services.codepipeline",
     "codeconnections": f"{HERE}.services.codeconnections",
+    "codestar-connections": f"{HERE}.services.codeconnections",  # the former name of the same service
     "events": f"{HERE}.services.events",
     "ecs": f"{HERE}.services.ecs",
     "elbv2": f"{HERE}.services.elbv2",
     "codedeploy": f"{HERE}.services.codedeploy",
     "cloudwatch": f"{HERE}.services.cloudwatch",
     "sts": f"{HERE}.services.sts",
+    "iam": f"{HERE}.services.iam",
+    "logs": f"{HERE}.services.logs",
+    "service-quotas": f"{HERE}.services.servicequotas",
+    "athena": f"{HERE}.services.athena",
+    **dict.fromkeys(
+        ("ce", "pricing", "chatbot", "codestar-notifications", "cloudformation"), f"{HERE}.services.refused"
+    ),
+    "application-autoscaling": f"{HERE}.services.applicationautoscaling",
 }
 
 # what else keeps a store or has handlers, under the first word of their names

@@ -1,4 +1,8 @@
-"""Connections to git hosts: PENDING until a person completes them; here each repository of one is a git folder."""
+"""Connections to git hosts: PENDING until a person completes them; here each repository of one is a git folder.
+
+Served under both names of the service, codeconnections and codestar-connections: a connection keeps the name under
+which it was made in its ARN (Developer Tools console user guide, rename).
+"""
 
 from __future__ import annotations
 
@@ -97,7 +101,7 @@ def create(call: Call) -> dict[str, Any]:
         raise AwsError("ResourceUnavailableException", "Hosts are not simulated: name a provider that needs none")
     if "ProviderType" not in told:
         raise AwsError("ValidationException", "One of ProviderType and HostArn must be given")
-    arn = call.world.arn("codeconnections", f"connection/{call.world.ids.uuid('connection')}")
+    arn = call.world.arn(call.service, f"connection/{call.world.ids.uuid('connection')}")
     tags = {tag["Key"]: tag["Value"] for tag in told.get("Tags", ())}
     _store(call.world).connections[arn] = Connection(arn, told["ConnectionName"], told["ProviderType"], tags=tags)
     return {"ConnectionArn": arn, **({"Tags": told["Tags"]} if tags else {})}

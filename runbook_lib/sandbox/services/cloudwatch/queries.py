@@ -21,7 +21,9 @@ PAGE = 500
 
 
 def put_metric_data(call: Call) -> dict[str, Any]:
-    """Own metrics: visible at once, gathered by minute."""
+    """Own metrics: visible at once, gathered by minute; the namespaces of AWS are AWS's own."""
+    if call.params["Namespace"].startswith("AWS/") and call.caller != "aws":
+        raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
     for datum in call.params["MetricData"]:
         at = _epoch(datum.get("Timestamp"), call.world.now)
         metric = key(call.params["Namespace"], datum["MetricName"], datum.get("Dimensions", ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codebuild import builds, entrance, flow, lookup, projects
+from runbook_lib.sandbox.services.codebuild import builds, entrance, flow, listing, lookup, projects
 from runbook_lib.sandbox.services.codebuild.store import PIPELINE, CodeBuildStore, Order, Place, Plan
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "OPERATIONS", "STORE", "WSGI", "build", "refuse_docker_hub", "start", "stop"]
 
 STORE = CodeBuildStore
-OPERATIONS = {**projects.OPERATIONS, **builds.OPERATIONS}
+OPERATIONS = {**projects.OPERATIONS, **builds.OPERATIONS, **listing.OPERATIONS}
 HANDLERS = flow.HANDLERS
 WSGI = {entrance.PREFIX: entrance.application}
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.services.codecommit import branches, committing, lookup, reading, repositories, web
+from runbook_lib.sandbox.services.codecommit import (
+    branches,
+    committing,
+    lookup,
+    merges,
+    pull_requests,
+    reading,
+    repositories,
+    triggers,
+    web,
+)
 from runbook_lib.sandbox.services.codecommit.archive import Member, pack
 from runbook_lib.sandbox.services.codecommit.git import Committed
 from runbook_lib.sandbox.services.codecommit.store import CodeCommitStore, Repository
@@ -20,6 +30,9 @@ OPERATIONS = {
     **branches.OPERATIONS,
     **committing.OPERATIONS,
     **reading.OPERATIONS,
+    **merges.OPERATIONS,
+    **pull_requests.OPERATIONS,
+    **triggers.OPERATIONS,
 }
 HANDLERS: dict[str, object] = {}
 WSGI = {web.PREFIX: web.application}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import services
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codecommit import lookup, repositories
+from runbook_lib.sandbox.services.codecommit import lookup, repositories, triggers
 from runbook_lib.sandbox.services.codecommit.store import Repository
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def move(world: World, repository: Repository, branch: str, commit: str | None, 
         repository.git.branches[branch] = commit
         repository.default_branch = repository.default_branch or branch
     repository.modified = world.now
+    event = DELETED if commit is None else UPDATED if former else CREATED
+    triggers.fire(world, repository, triggers.Moved(branch, event, commit, caller))
     _announce(world, repository, branch, former, commit, caller)
 
 

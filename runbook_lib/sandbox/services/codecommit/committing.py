@@ -44,7 +44,7 @@ def create_commit(call: Call) -> dict[str, Any]:
     change = Change(before, _changed(repository, before, params))
     if change.before == change.after:
         raise _no_change()
-    author = _person(call, params.get("authorName"))
+    author = person(call, params.get("authorName"))
     commit, tree = _commit(call, repository, change.after, parent, author, params.get("commitMessage", ""))
     return {
         "commitId": commit,
@@ -69,7 +69,7 @@ def put_file(call: Call) -> dict[str, Any]:
         )
     message = params.get("commitMessage") or f"{'Edited' if path in before else 'Added'} {path}"
     after = _checked({**before, path: entry})
-    commit, tree = _commit(call, repository, after, parent, _person(call, params.get("name")), message)
+    commit, tree = _commit(call, repository, after, parent, person(call, params.get("name")), message)
     return {"commitId": commit, "blobId": entry.blob, "treeId": tree}
 
 
@@ -82,7 +82,7 @@ def delete_file(call: Call) -> dict[str, Any]:
         raise _no_file()
     after = {name: entry for name, entry in before.items() if name != path}
     message = params.get("commitMessage") or f"Deleted {path}"
-    commit, tree = _commit(call, repository, after, parent, _person(call, params.get("name")), message)
+    commit, tree = _commit(call, repository, after, parent, person(call, params.get("name")), message)
     return {"commitId": commit, "blobId": before[path].blob, "treeId": tree, "filePath": path}
 
 
@@ -215,7 +215,8 @@ def _checked(files: Files) -> Files:
     return dict(sorted(files.items()))
 
 
-def _person(call: Call, name: str | None) -> Person:
+def person(call: Call, name: str | None) -> Person:
+    """Who makes a commit: the name given, or the caller's."""
     return Person(name or call.caller.rpartition("/")[2].rpartition(":")[2], call.params.get("email", ""))
 
 

@@ -14,6 +14,7 @@ from runbook_lib.sandbox.services.codepipeline import (
     catalogue,
     control,
     flow,
+    listing,
     polling,
     rolling,
     shows,
@@ -46,6 +47,7 @@ OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "GetPipelineExecution": shows.get_execution,
     "ListPipelineExecutions": shows.list_executions,
     "ListActionExecutions": shows.list_actions,
+    **listing.OPERATIONS,
 }
 HANDLERS: dict[str, Callable[..., None]] = {
     "codepipeline.enter": flow.enter,

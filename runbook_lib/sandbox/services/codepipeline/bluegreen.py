@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.codepipeline import artifacts, flow
+from runbook_lib.sandbox.services.codepipeline import artifacts, flow, role
 from runbook_lib.sandbox.services.codepipeline.failure import CONFIGURATION, JOB_FAILED, ActionFailed, asking
 from runbook_lib.sandbox.services.codepipeline.store import ActionRun, Execution, Pipeline, pipeline
 
@@ -38,12 +38,19 @@ def deploy(world: World, run_id: str, action_id: str) -> None:
     run, made = at_work
     try:
         taskdef, appspec = (_template(world, run, made, what) for what in TEMPLATES)
+        role.check(world, _role(world, run, made), made.configuration, role.read(taskdef))
         revision = _register(world, made, taskdef)
         made.external = _create(world, run, made, appspec.replace("<TASK_DEFINITION>", revision))
     except ActionFailed as failed:
         flow.finish(world, run, made, status="Failed", error=(failed.code, failed.message))
         return
     made.summary, made.updated = f"Deployment {made.external} in progress", world.now
+
+
+def _role(world: World, run: Execution, made: ActionRun) -> str:
+    """The action's own role, or the pipeline's in the version of this run."""
+    definition = pipeline(world, run.pipeline).versions[run.version - 1]
+    return str(made.declared.get("roleArn") or definition["roleArn"])
 
 
 def _create(world: World, run: Execution, made: ActionRun, appspec: str) -> str:

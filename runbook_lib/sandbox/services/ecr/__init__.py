@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.services.ecr import images, layers, lifecycle, lookup, repositories
+from runbook_lib.sandbox.services.ecr import images, layers, lifecycle, lookup, preview, repositories
 from runbook_lib.sandbox.services.ecr.store import EcrStore, Image, Repository, Stored
 from runbook_lib.sandbox.shims.docker import image as docker
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "OPERATIONS", "STORE", "Image", "image", "push"]
 
 STORE = EcrStore
-OPERATIONS = {**repositories.OPERATIONS, **images.OPERATIONS, **layers.OPERATIONS}
+OPERATIONS = {**repositories.OPERATIONS, **images.OPERATIONS, **layers.OPERATIONS, **preview.OPERATIONS}
 HANDLERS = lifecycle.HANDLERS
 
 URI = re.compile(

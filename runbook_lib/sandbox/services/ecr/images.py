@@ -131,7 +131,7 @@ def describe(call: Call) -> dict[str, Any]:
     repository = lookup.repository(call)
     if "imageIds" in call.params:
         found = list(
-            {image.digest: image for image in map(_must_find(call, repository), call.params["imageIds"])}.values()
+            {image.digest: image for image in map(must_find(call, repository), call.params["imageIds"])}.values()
         )
     else:
         found = _filtered(repository, call.params)
@@ -187,7 +187,9 @@ def _find(repository: Repository, wanted: dict[str, str]) -> Stored | str:
     return by_digest or by_tag or "ImageNotFound"
 
 
-def _must_find(call: Call, repository: Repository) -> Any:
+def must_find(call: Call, repository: Repository) -> Any:
+    """What finds the image of an id in a repository, or refuses it."""
+
     def find(wanted: dict[str, str]) -> Stored:
         found = _find(repository, wanted)
         if isinstance(found, str):

@@ -44,19 +44,26 @@ def _is_rule(rule: dict[str, Any]) -> bool:
     )
 
 
-def expired(rules: Iterable[dict[str, Any]], images: Iterable[Stored], now: float) -> list[str]:
-    """The digests that the rules expire; an image is looked at by the first rule only that selects it."""
-    left, gone = list(images), []
+def applied(rules: Iterable[dict[str, Any]], images: Iterable[Stored], now: float) -> list[tuple[Stored, int]]:
+    """The images that the rules expire, with the rule's priority; only the first rule that selects an image counts."""
+    left: list[Stored] = list(images)
+    gone: list[tuple[Stored, int]] = []
     for rule in rules:
         chosen = rule["selection"]
         selected = sorted((image for image in left if _selects(chosen, image)), key=_newest_first)
         left = [image for image in left if image not in selected]
         count = int(chosen["countNumber"])
         if chosen["countType"] == "imageCountMoreThan":
-            gone += selected[count:]
+            leaving = selected[count:]
         else:
-            gone += [image for image in selected if now - image.pushed_at > count * DAY]
-    return [image.digest for image in gone]
+            leaving = [image for image in selected if now - image.pushed_at > count * DAY]
+        gone += [(image, int(rule["rulePriority"])) for image in leaving]
+    return gone
+
+
+def expired(rules: Iterable[dict[str, Any]], images: Iterable[Stored], now: float) -> list[str]:
+    """The digests that the rules expire."""
+    return [image.digest for image, _ in applied(rules, images, now)]
 
 
 def _newest_first(image: Stored) -> tuple[float, str]:

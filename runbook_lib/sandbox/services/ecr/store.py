@@ -50,6 +50,15 @@ class Stored:
         return sum(int(layer.get("size", 0)) for layer in self.layers)
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What a lifecycle policy would do: digests with the priority of the rule that expires them."""
+
+    text: str
+    ready: float  # from when on it is complete
+    expiring: tuple[tuple[str, int], ...]
+
+
 @dataclass
 class Repository:
     """A repository: settings as the caller gave them, images by digest, layers by digest, uploads by id."""
@@ -66,6 +75,7 @@ class Repository:
     policy: str | None = None
     lifecycle: str | None = None
     evaluated_at: float | None = None
+    preview: Preview | None = None
     images: dict[str, Stored] = field(default_factory=dict)
     layers: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)

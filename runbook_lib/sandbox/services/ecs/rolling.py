@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.services.ecs import news, readiness, scheduler
+from runbook_lib.sandbox.services.ecs import history, news, readiness, scheduler
 from runbook_lib.sandbox.services.ecs.store import (
     Binding,
     Network,
@@ -96,6 +96,7 @@ def conclude(world: World, service: Service) -> None:
         primary = change_set(world, primary.id, rollout="COMPLETED", rollout_reason=reason)
         rolled = service.rolled if service.rolled == "FAILED" else "COMPLETED"
         service = change_service(world, service.arn, rolled=rolled, last_good=primary)
+        history.completed(world, service)
         news.say(world, service, f"(deployment {primary.id}) deployment completed.")
     if settled and not service.settled:
         news.say(world, service, "has reached a steady state.")
@@ -106,27 +107,34 @@ def conclude(world: World, service: Service) -> None:
 def judge(world: World, task_set: TaskSet) -> None:
     """The circuit breaker: too many failed tasks in a row end a deployment, and the last good one comes back."""
     service = store(world).services[task_set.service]
-    threshold = min(max(math.ceil(service.desired / 2), LEAST_FAILURES), MOST_FAILURES)
     watched = service.controller == "ECS" and service.primary == task_set.id and task_set.rollout == "IN_PROGRESS"
-    if not watched or not service.circuit_breaker.get("enable") or task_set.failed_tasks < threshold:
+    if not watched or not service.circuit_breaker.get("enable") or task_set.failed_tasks < threshold(service):
         return
     reason = f"ECS deployment circuit breaker: {FAILED_TO_START}"
     change_set(world, task_set.id, rollout="FAILED", rollout_reason=reason)
     service = change_service(world, service.arn, rolled="FAILED")
     news.say(world, service, f"(deployment {task_set.id}) deployment failed: {FAILED_TO_START}")
     if service.circuit_breaker.get("rollback") and service.last_good:
-        _roll_back(world, service, service.last_good)
+        back = f"ECS deployment circuit breaker: rolling back to deploymentId {service.last_good.id}."
+        roll_back(world, service, service.last_good, back)
+    else:
+        history.failed(world, service, reason)
 
 
-def _roll_back(world: World, service: Service, good: TaskSet) -> None:
+def threshold(service: Service) -> int:
+    """How many failed tasks in a row trigger the circuit breaker."""
+    return min(max(math.ceil(service.desired / 2), LEAST_FAILURES), MOST_FAILURES)
+
+
+def roll_back(world: World, service: Service, good: TaskSet, reason: str) -> None:
     """Let the last good deployment be the newest again: with its tasks, if there are any left."""
-    reason = f"ECS deployment circuit breaker: rolling back to deploymentId {good.id}."
     known = store(world).task_sets.get(good.id)
     again = known or replace(good, id=new_id(world), created=world.now, steady=False, pinned=good.pinned)
     again = replace(
         again, status="PRIMARY", rollout="IN_PROGRESS", rollout_reason=reason, updated=world.now, failed_tasks=0
     )
     news.say(world, service, f"rolling back to (deployment {good.id}).")
+    history.rolling_back(world, service, good, again, reason)
     begin(world, service, again)
 
 

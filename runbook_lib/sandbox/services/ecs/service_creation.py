@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.ecs import clusters, lookup, rolling, scheduler, service_rules, service_view, tags
+from runbook_lib.sandbox.services.ecs import (
+    clusters,
+    history,
+    lookup,
+    rolling,
+    scheduler,
+    service_rules,
+    service_view,
+    tags,
+)
 from runbook_lib.sandbox.services.ecs.store import (
     Cluster,
     Service,
@@ -51,6 +60,7 @@ def create(call: Call) -> dict[str, Any]:
     tags.keep(world, arn, known_tags)
     put(world, service)
     put(world, first)
+    history.opened(world, service, (), first)
     answer = service_view.described(world, service, ("TAGS",))
     scheduler.reconcile(world, arn)
     return {"service": answer}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.errors import AwsError, not_simulated
 from runbook_lib.sandbox.services import elbv2
 from runbook_lib.sandbox.services.ecs import start_checks
 from runbook_lib.sandbox.services.ecs.store import Binding, Network
@@ -27,9 +27,9 @@ def controller(params: Mapping[str, Any]) -> str:
     kind: str = params.get("deploymentController", {}).get("type", "ECS")
     strategy = params.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
     if kind not in ("ECS", "CODE_DEPLOY"):
-        raise AwsError("UnsupportedFeatureException", f"The sandbox does not serve the deployment controller {kind}.")
+        raise not_simulated(f"ecs: the deployment controller {kind}")
     if strategy != "ROLLING":
-        raise AwsError("UnsupportedFeatureException", f"The sandbox does not serve the deployment strategy {strategy}.")
+        raise not_simulated(f"ecs: the deployment strategy {strategy}")
     if kind == "CODE_DEPLOY":
         _check_code_deploy(params)
     return kind

@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.ecs import definitions, lookup, rolling, scheduler, service_rules, service_view
+from runbook_lib.sandbox.errors import AwsError, not_simulated
+from runbook_lib.sandbox.services.ecs import (
+    definitions,
+    history,
+    lookup,
+    rolling,
+    scheduler,
+    service_rules,
+    service_view,
+)
 from runbook_lib.sandbox.services.ecs.service_creation import OPTIONS, percents
-from runbook_lib.sandbox.services.ecs.store import Service, change_service, store
+from runbook_lib.sandbox.services.ecs.store import Service, change_service, sets_of, store
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -63,7 +71,7 @@ def _check_controller(service: Service, params: Mapping[str, Any]) -> None:
 def _check_configuration(params: Mapping[str, Any]) -> None:
     strategy = params.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
     if strategy != "ROLLING":
-        raise AwsError("UnsupportedFeatureException", f"The sandbox does not serve the deployment strategy {strategy}.")
+        raise not_simulated(f"ecs: the deployment strategy {strategy}")
 
 
 def _changes(service: Service, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +114,9 @@ def _next(world: World, service: Service, params: Mapping[str, Any]) -> rolling.
 def _deploy(world: World, service_arn: str, wanted: rolling.Wanted) -> None:
     """Begin a rolling deployment."""
     service = change_service(world, service_arn, rolled="IN_PROGRESS")
-    rolling.begin(world, service, rolling.fresh(world, service, wanted))
+    old, new = sets_of(world, service_arn), rolling.fresh(world, service, wanted)
+    rolling.begin(world, service, new)
+    history.opened(world, service, old, new)
 
 
 def set_desired_count(world: World, cluster: str, service: str, count: int) -> None:

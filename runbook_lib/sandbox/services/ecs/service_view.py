@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.ecs import scheduler, tags
+from runbook_lib.sandbox.services.ecs import history, scheduler, tags
 from runbook_lib.sandbox.services.ecs.store import (
     Binding,
     Network,
@@ -36,10 +36,10 @@ def described(world: World, service: Service, include: Sequence[str] = ()) -> di
         "desiredCount": service.desired if service.status == "ACTIVE" else 0,
         **_counts(tasks),
         "launchType": service.launch_type,
-        **_platform(primary),
+        **platform(primary),
         "taskDefinition": primary.task_definition,
         "deploymentController": {"type": service.controller},
-        "deploymentConfiguration": _configuration(service),
+        "deploymentConfiguration": configuration(service),
         "deployments": [],
         "loadBalancers": bindings(primary.bindings),
         "serviceRegistries": [],
@@ -50,7 +50,7 @@ def described(world: World, service: Service, include: Sequence[str] = ()) -> di
         "roleArn": world.arn("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", regional=False),
         "placementConstraints": [],
         "placementStrategy": [],
-        **_network(primary.network),
+        **network(primary.network),
         **service.options,
     }
     if service.grace is not None:
@@ -64,10 +64,35 @@ def _sets(world: World, service: Service) -> dict[str, Any]:
     found = () if service.status == "INACTIVE" else sets_of(world, service.arn)
     if service.controller == "CODE_DEPLOY":
         return {"taskSets": [described_set(world, one) for one in found]}
-    return {"deployments": [_deployment(world, service, one) for one in found]}
+    return {"deployments": [_deployment(world, service, one) for one in found], **_current(world, service, found)}
 
 
-def _configuration(service: Service) -> dict[str, Any]:
+def _current(world: World, service: Service, found: Sequence[TaskSet]) -> dict[str, Any]:
+    """The newest service deployment, and the revisions that have tasks."""
+    newest = history.current(world, service.arn)
+    if newest is None or not found:
+        return {}
+    arns = dict.fromkeys(store(world).revision_of[one.id] for one in found)
+    return {
+        "currentServiceDeployment": newest.arn,
+        "currentServiceRevisions": [revision_summary(world, service, arn) for arn in arns],
+    }
+
+
+def revision_summary(world: World, service: Service, arn: str) -> dict[str, Any]:
+    """A revision with its tasks."""
+    sets = [set_id for set_id, revision in store(world).revision_of.items() if revision == arn]
+    tasks = [task for set_id in sets for task in tasks_of(world, task_set=set_id)]
+    return {
+        "arn": arn,
+        "requestedTaskCount": service.desired if service.primary in sets else sum(task.live for task in tasks),
+        "runningTaskCount": sum(task.counts_as_running for task in tasks),
+        "pendingTaskCount": sum(task.counts_as_pending for task in tasks),
+    }
+
+
+def configuration(service: Service) -> dict[str, Any]:
+    """How a service is deployed."""
     percents = {"maximumPercent": service.maximum_percent, "minimumHealthyPercent": service.minimum_percent}
     if service.controller == "CODE_DEPLOY":
         return percents
@@ -82,19 +107,21 @@ def _counts(tasks: Sequence[Task]) -> dict[str, int]:
     }
 
 
-def _platform(task_set: TaskSet) -> dict[str, str]:
+def platform(task_set: TaskSet) -> dict[str, str]:
+    """The platform of a task set, none where it has none."""
     if not task_set.platform_version:
         return {}
     return {"platformVersion": task_set.platform_version, "platformFamily": "Linux"}
 
 
-def _network(network: Network | None) -> dict[str, Any]:
-    if network is None:
+def network(found: Network | None) -> dict[str, Any]:
+    """Where tasks get their interfaces, in the words of the API."""
+    if found is None:
         return {}
     configuration = {
-        "subnets": list(network.subnets),
-        "securityGroups": list(network.security_groups),
-        "assignPublicIp": "ENABLED" if network.public_ip else "DISABLED",
+        "subnets": list(found.subnets),
+        "securityGroups": list(found.security_groups),
+        "assignPublicIp": "ENABLED" if found.public_ip else "DISABLED",
     }
     return {"networkConfiguration": {"awsvpcConfiguration": configuration}}
 
@@ -126,8 +153,8 @@ def described_set(world: World, task_set: TaskSet, include: Sequence[str] = ()) 
         "createdAt": world.datetime(task_set.created),
         "updatedAt": world.datetime(task_set.updated),
         "launchType": service.launch_type,
-        **_platform(task_set),
-        **_network(task_set.network),
+        **platform(task_set),
+        **network(task_set.network),
         "loadBalancers": bindings(task_set.bindings),
         "serviceRegistries": [],
         "scale": {"value": task_set.scale, "unit": "PERCENT"},
@@ -152,8 +179,8 @@ def _deployment(world: World, service: Service, task_set: TaskSet) -> dict[str, 
         "createdAt": world.datetime(task_set.created),
         "updatedAt": world.datetime(task_set.updated),
         "launchType": service.launch_type,
-        **_platform(task_set),
-        **_network(task_set.network),
+        **platform(task_set),
+        **network(task_set.network),
         "rolloutState": task_set.rollout,
         "rolloutStateReason": task_set.rollout_reason,
     }

@@ -226,6 +226,31 @@ class Task:
         return self.live and self.status in ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
+@dataclass(frozen=True)
+class Revision:
+    """What a service was to be from some moment on: the task set as it was made."""
+
+    arn: str
+    task_set: TaskSet
+    launch_type: str
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A service deployment with the ECS controller; `rollback` is its reason, its time and the revision, once begun."""
+
+    arn: str
+    service: str  # ARN
+    sources: tuple[str, ...]  # ARNs of revisions
+    target: str
+    created: float
+    updated: float
+    status: str = "IN_PROGRESS"
+    reason: str = ""
+    finished: float | None = None
+    rollback: tuple[str, float, str] | None = None
+
+
 @dataclass
 class EcsStore:
     """All of it; task definitions as the API describes them, by ARN."""
@@ -241,6 +266,9 @@ class EcsStore:
     account_settings: dict[str, dict[str, str]] = field(default_factory=dict)  # principal or "" -> name -> value
     addresses: dict[str, Any] = field(default_factory=dict)  # subnet id -> its book of addresses
     interfaces: dict[str, Interface] = field(default_factory=dict)  # by id, until they are released
+    service_revisions: dict[str, Revision] = field(default_factory=dict)  # by ARN
+    revision_of: dict[str, str] = field(default_factory=dict)  # id of a task set -> ARN of its revision
+    rollouts: dict[str, Rollout] = field(default_factory=dict)  # by ARN, oldest first
 
 
 def store(world: World) -> EcsStore:

@@ -1,0 +1,63 @@
+"""Whether the role of a blue/green action allows what the action does with it.
+
+Source: CodePipeline user guide, action-reference-ECSbluegreen (the permissions) and troubleshooting (the words).
+Policies are weighed with their conditions; without realism nobody is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from runbook_lib.sandbox import policy
+from runbook_lib.sandbox.policy import Question
+from runbook_lib.sandbox.services.codepipeline.failure import PERMISSION, ActionFailed
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.world import World
+
+REFUSED = "The provided role does not have sufficient permissions to access CodeDeploy"
+ON_GROUP = ("CreateDeployment", "GetDeployment")
+ON_APPLICATION = ("GetApplication", "GetApplicationRevision", "RegisterApplicationRevision")
+PASSED_ON = ("executionRoleArn", "taskRoleArn")
+
+
+def check(world: World, role: str, configuration: Mapping[str, str], taskdef: Mapping[str, Any]) -> None:
+    """Raises ActionFailed (PermissionError) unless the role allows every call of the action."""
+    from runbook_lib.sandbox.services.iam import identity
+
+    if not world.settings.realism:
+        return
+    known = identity.read(world, role)
+    for question in _questions(world, configuration, taskdef):
+        verdicts = [policy.weigh(known.statements, question)]
+        if known.boundary is not None:
+            verdicts.append(policy.weigh(known.boundary, question))
+        if any(verdict.decision != "allowed" for verdict in verdicts):
+            raise ActionFailed(PERMISSION, REFUSED)
+
+
+def _questions(world: World, told: Mapping[str, str], taskdef: Mapping[str, Any]) -> Iterator[Question]:
+    application, group = told["ApplicationName"], told["DeploymentGroupName"]
+    yield Question("ecs:RegisterTaskDefinition", world.arn("ecs", f"task-definition/{taskdef.get('family', '')}:*"))
+    for role in filter(None, (taskdef.get(key) for key in PASSED_ON)):
+        yield Question("iam:PassRole", _arn(world, role), {"iam:passedtoservice": ("ecs-tasks.amazonaws.com",)})
+    for name in ON_GROUP:
+        yield Question(f"codedeploy:{name}", world.arn("codedeploy", f"deploymentgroup:{application}/{group}"))
+    for name in ON_APPLICATION:
+        yield Question(f"codedeploy:{name}", world.arn("codedeploy", f"application:{application}"))
+
+
+def _arn(world: World, role: str) -> str:
+    """A task definition may name a role without its ARN."""
+    return role if role.startswith("arn:") else world.arn("iam", f"role/{role}", regional=False)
+
+
+def read(text: str) -> Mapping[str, Any]:
+    """The task definition whose roles are passed on; one that cannot be read is refused elsewhere."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
