@@ -26,6 +26,7 @@ SERVICES: dict[str, str] = {
     "codedeploy": f"{HERE}.services.codedeploy",
     "cloudwatch": f"{HERE}.services.cloudwatch",
     "sts": f"{HERE}.services.sts",
+    "lambda": f"{HERE}.services.lambda_",
 }
 
 # what else keeps a store or has handlers, under the first word of their names
