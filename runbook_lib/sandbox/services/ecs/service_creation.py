@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.ecs import clusters, lookup, rolling, scheduler, service_rules, service_view, tags
+from runbook_lib.sandbox.services.ecs import (
+    clusters,
+    lookup,
+    notices,
+    rolling,
+    scheduler,
+    service_rules,
+    service_view,
+    tags,
+)
 from runbook_lib.sandbox.services.ecs.store import (
     Cluster,
     Service,
@@ -52,6 +61,7 @@ def create(call: Call) -> dict[str, Any]:
     put(world, service)
     put(world, first)
     answer = service_view.described(world, service, ("TAGS",))
+    notices.deployment_changed(world, service, first, "IN_PROGRESS")
     scheduler.reconcile(world, arn)
     return {"service": answer}
 

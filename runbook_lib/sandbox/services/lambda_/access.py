@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from runbook_lib.sandbox.resource_policy import Ask, allows
 from runbook_lib.sandbox.services.lambda_.store import Function
 
 if TYPE_CHECKING:
@@ -61,23 +61,27 @@ def _trusted(world: World, caller: str, function: Function) -> bool:
 
 def service_may(world: World, function: Function, principal: str, source: str) -> bool:
     """Whether the function's policy lets a service invoke it on behalf of a rule, a topic ... (its ARN)."""
-    about = [each for each in _statements(world, function) if principal in _named(each, "Service")]
-    return any(_meets(world, each.get("Condition", {}), source) for each in about)
+    ask = Ask(principal, ACTION, function.qualified, source, world.settings.account)
+    return allows(_policy(world, function), ask)
 
 
-def _statements(world: World, function: Function) -> Iterable[Mapping[str, Any]]:
+def _policy(world: World, function: Function) -> str:
     try:
-        policy = json.loads(world.client("lambda").get_policy(FunctionName=function.name)["Policy"])
+        return str(world.client("lambda").get_policy(FunctionName=function.name)["Policy"])
     except ClientError as none:
         if none.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        return ()
+        return ""
+
+
+def _statements(world: World, function: Function) -> Iterable[Mapping[str, Any]]:
+    policy = json.loads(_policy(world, function) or '{"Statement": []}')
     return [each for each in policy["Statement"] if _speaks_of(each, function)]
 
 
 def _speaks_of(statement: Mapping[str, Any], function: Function) -> bool:
-    allows = statement["Effect"] == "Allow" and statement["Action"].lower() in (ACTION.lower(), "lambda:*")
-    return allows and statement["Resource"] == function.qualified
+    invokes = statement["Action"].lower() in (ACTION.lower(), "lambda:*")
+    return invokes and statement["Effect"] == "Allow" and statement["Resource"] == function.qualified
 
 
 def _named(statement: Mapping[str, Any], kind: str) -> list[str]:
@@ -86,10 +90,3 @@ def _named(statement: Mapping[str, Any], kind: str) -> list[str]:
         return [principal]
     found = principal.get(kind, [])
     return [found] if isinstance(found, str) else list(found)
-
-
-def _meets(world: World, condition: Mapping[str, Mapping[str, str]], source: str) -> bool:
-    """AddPermission can set two conditions: the source's ARN and its account."""
-    wanted = {key.lower(): value for tests in condition.values() for key, value in tests.items()}
-    account = wanted.get("aws:sourceaccount", world.settings.account)
-    return fnmatchcase(source, wanted.get("aws:sourcearn", "*")) and account == world.settings.account
