@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import moto_protocol, services
 from runbook_lib.sandbox.front import Reply, Ticket
+from runbook_lib.sandbox.traffic import answering
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -39,6 +40,8 @@ class Attendant:
         ticket.answer.set_result(reply)
 
     def _reply(self, ticket: Ticket) -> Reply:
+        if answering.is_for_balancer(ticket.host):
+            return answering.answer(self.world, ticket.method, ticket.target, ticket.headers)
         if ticket.path.startswith(CONTROL):
             return self._told(ticket)
         for prefix, application in self._applications.items():

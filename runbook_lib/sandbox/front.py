@@ -31,6 +31,12 @@ class Ticket:
         return urlsplit(self.target).path
 
     @property
+    def host(self) -> str:
+        """Whom it is meant for: a proxy is asked for a whole URL."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return urlsplit(self.target).netloc or headers.get("host", "")
+
+    @property
     def query(self) -> dict[str, str]:
         return {name: values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
 

@@ -170,10 +170,18 @@ def respond(matched: Matched, result: dict[str, Any] | AwsError, *, request_id: 
     serializer.path = [matched.operation]
     with warnings.catch_warnings(action="ignore"):  # moto's word on codes: _check_code has the last one
         out = serializer.serialize(shown)
-    status = result.status if isinstance(result, AwsError) else out["status_code"]
+    status = result.status if isinstance(result, AwsError) else _status(matched, result, out["status_code"])
     body = out["body"]
     headers = {**out["headers"], "x-amzn-RequestId": request_id}
     return status, headers, body.encode() if isinstance(body, str) else body
+
+
+def _status(matched: Matched, result: dict[str, Any], usual: int) -> int:
+    """A member of the answer may be the HTTP status itself, which moto's serializers do not know."""
+    shape = _operation(matched.service, matched.operation).output_shape
+    members = shape.members.items() if shape is not None else ()
+    stated = [name for name, member in members if member.serialization.get("location") == "statusCode"]
+    return next((result[name] for name in stated if name in result), usual)
 
 
 class _Shown(ServiceException):

@@ -178,7 +178,29 @@ def _routes_of(name: str) -> list[Route]:
     kind = get_backend(name).backend  # type: ignore[call-overload]
     if name.startswith("s3"):
         _overlook_bucket_policies()
+    if name == "sns":
+        _deliver_ourselves()
     return [(re.compile(url), serve) for url, serve in kind.__new__(kind).urls.items()]
+
+
+# ---- Lambda's code, of which moto's API only gives a link that leads nowhere
+
+
+def function_code(world: World, name: str, version: str) -> bytes:
+    """The zip file of a version of a function."""
+    code: bytes = _lambda(world).get_function(name, version).code_bytes
+    return code
+
+
+def layer_code(world: World, arn: str) -> bytes:
+    """The zip file of a version of a layer."""
+    code: bytes = _lambda(world).layers_versions_by_arn(arn).code_bytes
+    return code
+
+
+def _lambda(world: World) -> Any:
+    enter(world)
+    return get_backend("lambda")[world.settings.account][world.settings.region]
 
 
 # ---- chance
@@ -220,3 +242,45 @@ def _overlook_bucket_policies() -> None:
     from moto.s3.models import FakeBucket
 
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL  # type: ignore[method-assign]
+
+
+# ---- notifications
+
+
+def _deliver_ourselves() -> None:
+    """moto would start containers for functions, post to the internet and sign with a key of its own."""
+    from moto.sns.models import Subscription
+
+    def publish(
+        self: Any,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> None:
+        from runbook_lib.sandbox.services import topics
+
+        matcher = self._filter_policy_matcher
+        if _current is None or (matcher is not None and not matcher.matches(message_attributes, message)):
+            return
+        if message_structure == "json":
+            message = self._parse_message_structure(message, self.protocol)
+        notice = topics.Notice(
+            topic=self.topic.arn,
+            subscription=self.arn,
+            protocol=self.protocol,
+            endpoint=self.endpoint,
+            raw=str(self.attributes.get("RawMessageDelivery", "")).lower() == "true",
+            id=message_id,
+            message=message,
+            subject=subject,
+            attributes=message_attributes or {},
+            group=group_id,
+            deduplication=deduplication_id,
+        )
+        topics.deliver(_current, notice)
+
+    Subscription.publish = publish  # type: ignore[method-assign]

@@ -39,7 +39,8 @@ def begin(told: dict[str, Any]) -> Play:
     role = {"serviceRoleArn": stage.limited_role(told["role"])} if "role" in told else {}
     stage.make_group(**settings(stage, group), **role)
     if HOOK in told.get("hooks", {}).values():
-        stage.hook()
+        function = told.get("function", {})
+        stage.hook(**{key: tuple(value) if key == "may" else value for key, value in function.items()})
     if told.get("version") == "broken":
         stage.break_version(2)
     return Play(stage, stage.start(hooks=told.get("hooks"), **told.get("deployment", {})))
@@ -122,6 +123,7 @@ SEEN: dict[str, Callable[[Play], Any]] = {
     "rule": lambda play: play.stage.weights(play.stage.rule),
     "sets": lambda play: play.stage.sets(),
     "notices": lambda play: play.stage.notices(),
+    "log": lambda play: play.stage.log(),
 }
 
 

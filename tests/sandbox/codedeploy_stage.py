@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from lambda_stage import lambda_role, packed
 
 from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.services import elbv2
@@ -20,6 +21,8 @@ from runbook_lib.sandbox.world import World
 NAME = "orders"
 ROLLBACK_EVENTS = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 HOOK = "CodeDeployHook_smoke"
+HOOK_ACTIONS = ("codedeploy:PutLifecycleEventHookExecutionStatus", "logs:*")
+SILENT = "def handler(event, context): pass"
 LINEAR = "CodeDeployDefault.ECSLinear10PercentEvery1Minutes"
 CANARY = "CodeDeployDefault.ECSCanary10Percent5Minutes"
 ALL_AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
@@ -132,16 +135,23 @@ class Stage:
         )  # fmt: skip
         watch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="by hand")
 
-    def hook(self, name: str = HOOK) -> None:
-        """Makes a Lambda function by that name; nobody runs its code."""
-        role = self.role
+    def hook(self, name: str = HOOK, *, code: str = SILENT, may: tuple[str, ...] = HOOK_ACTIONS) -> None:
+        """Makes a Lambda function by that name whose role may do these actions; it says nothing of itself."""
+        role = lambda_role(self.world, name, may)
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.12",
             Role=role,
-            Handler="x.y",
-            Code={"ZipFile": b"PK\x05\x06" + b"\0" * 18},
+            Handler="hook.handler",
+            Timeout=300,
+            Code={"ZipFile": packed({"hook.py": code})},
         )
+
+    def log(self, name: str = HOOK) -> list[str]:
+        """What a function wrote into its log, without Lambda's own lines."""
+        found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        lines = [event["message"].splitlines()[0] for event in found]
+        return [line for line in lines if not line.startswith(("START", "END", "REPORT"))]
 
     def answer(self, deployment: str, status: str) -> None:
         """Reports the result of the hook that is waited for."""

@@ -60,6 +60,7 @@ TIMEKEEPERS = {
     "sandbox/moto_time.py",
     "sandbox/moto_names.py",
     "sandbox/shims/awscli.py",
+    "sandbox/services/lambda_/bootstrap.py",  # gives a function the world's time in the place of the wall's
     "sandbox/application/app.py",  # the application itself: it lives outside, as a process of its own
 }
 TIME_AND_CHANCE = {

@@ -35,6 +35,7 @@ SERVICES: dict[str, str] = {
         ("ce", "pricing", "chatbot", "codestar-notifications", "cloudformation"), f"{HERE}.services.refused"
     ),
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
+    "lambda": f"{HERE}.services.lambda_",
 }
 
 # what else keeps a store or has handlers, under the first word of their names

@@ -93,6 +93,18 @@ def send(world: World, listener_arn: str, count: int) -> list[tuple[int, int]]:
     ]
 
 
+def reach(world: World, weights: Mapping[str, int]) -> Outcome | None:
+    """What comes of one request that is forwarded to groups by weight; None when none has any."""
+    used = {group: weight for group, weight in weights.items() if weight}
+    if not used:
+        return None
+    numbers = _generator(world, f"reach/{world.ids.number('reach')}")
+    chosen = numbers.choice(len(used), p=[weight / sum(used.values()) for weight in used.values()])
+    tally: Tally = {}
+    _to_group(world, tally, list(used)[int(chosen)], 1, numbers)
+    return next(outcome for outcome, counts in tally.items() if counts.sum())
+
+
 def _production(world: World) -> list[Listener]:
     """The listener of each active load balancer that users come through: its lowest port that forwards."""
     from runbook_lib.sandbox.services.elbv2 import store as elbv2

@@ -67,12 +67,17 @@ def refusal(world: World, build: Build, *wishes: Wish) -> str:
         return ""
     grants = _grants(world, build)
     for wish in wishes:
-        if wish.action not in FREE and not _allowed(grants, wish):
-            return (
-                f"User: {caller(build)} is not authorized to perform: {wish.action} on resource: "
-                f"{wish.resource or '*'} because no identity-based policy allows the {wish.action} action"
-            )
+        if not allowed(grants, wish):
+            return denial(caller(build), wish)
     return ""
+
+
+def denial(who: str, wish: Wish) -> str:
+    """IAM's words for what the policies of a role do not allow."""
+    return (
+        f"User: {who} is not authorized to perform: {wish.action} on resource: "
+        f"{wish.resource or '*'} because no identity-based policy allows the {wish.action} action"
+    )
 
 
 def _grants(world: World, build: Build) -> Grants:
@@ -85,7 +90,10 @@ def _grants(world: World, build: Build) -> Grants:
         return role.Grants()
 
 
-def _allowed(grants: Grants, wish: Wish) -> bool:
+def allowed(grants: Grants, wish: Wish) -> bool:
+    """Whether a role allows a wish."""
+    if wish.action in FREE:
+        return True
     if wish.resource != ANY:
         return grants.allow(wish.action, wish.resource)
     allowing = [one for one in grants.statements if one.effect == "Allow"]

@@ -13,6 +13,7 @@ from runbook_lib.sandbox import clients, moto_protocol
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer
 from runbook_lib.sandbox.services.codebuild import authority, lookup
+from runbook_lib.sandbox.services.codebuild.authority import Wish
 from runbook_lib.sandbox.services.codebuild.store import Build
 
 if TYPE_CHECKING:
@@ -44,17 +45,31 @@ def application(world: World) -> Callable[[dict[str, Any], Any], Iterable[bytes]
 
 def ask(world: World, build: Build, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
     """The answer to a call of a build's command; target is its path and query."""
+
+    def refusal(wishes: Iterable[Wish]) -> str:
+        return authority.refusal(world, build, *wishes)
+
+    return through(world, refusal, method, target, headers, body)
+
+
+def through(
+    world: World,
+    refusal: Callable[[Iterable[Wish]], str],
+    method: str,
+    target: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> Answer:
+    """The answer to a call of a child process, unless there is a refusal of what the call wishes."""
     scope = world.gateway.scope_of(moto_protocol.foreign(method, f"http://localhost{target}", headers, body))
     host = clients.host(scope.service, scope.region) if scope is not None else None
     if scope is None or host is None:
         return world.gateway.handle_foreign(method, target, headers, body)
     asked = moto_protocol.foreign(method, f"https://{host}{target}", {**headers, "Host": host}, body)
     operation = moto_protocol.operation_of(scope.service, asked)
-    refusal = authority.refusal(
-        world, build, *authority.wishes(world, scope.service, operation, target, asked.get_data())
-    )
-    if refusal:
-        return _denied(world, scope, operation, refusal)
+    refused = refusal(authority.wishes(world, scope.service, operation, target, asked.get_data()))
+    if refused:
+        return _denied(world, scope, operation, refused)
     return world.gateway.handle_foreign(method, target, headers, body)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runbook_lib.sandbox import services
-from runbook_lib.sandbox.services.codebuild import logs, performing, shell, workshop
+from runbook_lib.sandbox.services.codebuild import logs, notices, performing, shell, workshop
 from runbook_lib.sandbox.services.codebuild.failure import PhaseFailed
 from runbook_lib.sandbox.services.codebuild.store import (
     FAILED,
-    IN_PROGRESS,
     STOPPED,
     SUCCEEDED,
     TIMED_OUT,
@@ -52,8 +51,8 @@ COMMAND_FAILED, CLIENT_ERROR = "COMMAND_EXECUTION_ERROR", "CLIENT_ERROR"
 def begin(world: World, build: Build) -> None:
     """Let a new build go its way."""
     world.at(_limit(build), "codebuild.timeout", build.id, background=True)
-    _announce(world, build)
     _enter(world, build, "SUBMITTED")
+    notices.build_changed(world, build)
 
 
 def _limit(build: Build) -> float:
@@ -105,6 +104,7 @@ def leave(world: World, build_id: str, phase: str) -> None:
 def _close(world: World, build: Build, status: str) -> None:
     phase = build.phase
     phase.ended, phase.status = world.now, status
+    notices.phase_ended(world, build)
     if phase.type in (*COMMANDS, "DOWNLOAD_SOURCE", "UPLOAD_ARTIFACTS"):
         logs.say(
             world,
@@ -209,7 +209,7 @@ def _complete(world: World, build: Build, status: str = "") -> None:
     performing.remember(world, build)
     workshop.close(world, build)
     build.run = Run()
-    _announce(world, build)
+    notices.build_changed(world, build)
     if build.on_done:
         name, *args = build.on_done
         services.handler(name)(world, *args, build.id)
@@ -224,30 +224,6 @@ def stop(world: World, build: Build) -> None:
 def _running(world: World, build_id: str) -> Build | None:
     build: Build | None = world.store("codebuild").builds.get(build_id)
     return build if build is not None and not build.over else None
-
-
-def _announce(world: World, build: Build) -> None:
-    """The event "CodeBuild Build State Change" (CodeBuild user guide, sample-build-notifications-ref)."""
-    events = services.module("events")
-    if events is None:
-        return
-    arn = world.arn("codebuild", f"build/{build.id}")
-    detail = {
-        "build-status": build.status,
-        "project-name": build.plan.project,
-        "build-id": arn,
-        "current-phase": build.phases[-1].type if build.phases else "SUBMITTED",
-        "current-phase-context": "[]",
-        "version": "1",
-        "additional-information": {
-            "build-number": build.number,
-            "build-complete": build.status != IN_PROGRESS,
-            "initiator": build.initiator,
-        },
-    }
-    events.emit(
-        world, source="aws.codebuild", detail_type="CodeBuild Build State Change", resources=[arn], detail=detail
-    )
 
 
 HANDLERS = {

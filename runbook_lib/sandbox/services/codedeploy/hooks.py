@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services import lambda_
 from runbook_lib.sandbox.services.codedeploy import ending, lookup, progress
 from runbook_lib.sandbox.services.codedeploy.failure import Failure
 from runbook_lib.sandbox.services.codedeploy.store import Deployment, HookRun
@@ -40,28 +41,23 @@ def run(world: World, deployment: Deployment) -> None:
     denied = deployment.grants.refusal("lambda:InvokeFunction", _arn(world, function))
     if denied:
         ending.fail(world, deployment, denied)
-    elif not _exists(world, function):
+    elif lambda_.find(world, function) is None:
         missing = f"The Lambda function {function} could not be found"
         ending.fail(world, deployment, FAILED, _diagnostics("ScriptMissing", function, missing))
     else:
         deployment.hook = HookRun(name, function, _execution_id(world, deployment))
+        _invoke(world, deployment, deployment.hook)
         progress.wait(world, deployment, SILENCE_SECONDS, "hook.silent")
+
+
+def _invoke(world: World, deployment: Deployment, hook: HookRun) -> None:
+    """Asynchronously: what the function returns is nobody's, only what it reports counts."""
+    told = {"DeploymentId": deployment.id, "LifecycleEventHookExecutionId": hook.execution_id}
+    lambda_.send(world, hook.function, json.dumps(told))
 
 
 def _arn(world: World, function: str) -> str:
     return function if function.startswith("arn:") else world.arn("lambda", f"function:{function}")
-
-
-def _exists(world: World, function: str) -> bool:
-    from botocore.exceptions import ClientError
-
-    try:
-        world.client("lambda").get_function(FunctionName=function)
-    except ClientError as missing:
-        if missing.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        return False
-    return True
 
 
 def _execution_id(world: World, deployment: Deployment) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runbook_lib.sandbox.services.ecs import notices
 from runbook_lib.sandbox.services.ecs.store import Event, Service, Task, TaskSet, store
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ NO_INSTANCES = (
     "Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS "
     "Developer Guide."
 )
+# The messages that EventBridge hears of, too (ECS developer guide, ecs_service_events).
+ACTIONS = {
+    "has reached a steady state.": ("INFO", "SERVICE_STEADY_STATE"),
+    "updated state to STEADY_STATE.": ("INFO", "TASKSET_STEADY_STATE"),
+    BACK_OFF: ("WARN", "SERVICE_TASK_START_IMPAIRED"),
+    NO_INSTANCES: ("ERROR", "SERVICE_TASK_PLACEMENT_FAILURE"),
+}
 
 
 def say(world: World, service: Service, message: str, task_set: TaskSet | None = None) -> None:
@@ -36,6 +44,8 @@ def say(world: World, service: Service, message: str, task_set: TaskSet | None =
     kept = store(world).events.setdefault(service.arn, [])
     kept.insert(0, event)
     del kept[KEPT:]
+    if message in ACTIONS:
+        notices.acted(world, service, *ACTIONS[message])
 
 
 def say_once(world: World, service: Service, message: str, task_set: TaskSet | None = None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.services.ecs import history, news, readiness, scheduler
+from runbook_lib.sandbox.services.ecs import history, news, notices, readiness, scheduler
 from runbook_lib.sandbox.services.ecs.store import (
     Binding,
     Network,
@@ -85,6 +85,7 @@ def begin(world: World, service: Service, new: TaskSet) -> None:
         change_set(world, old.id, status="ACTIVE")
     put(world, new)
     change_service(world, service.arn, primary=new.id, settled=False)
+    notices.deployment_changed(world, service, new, "IN_PROGRESS")
 
 
 def conclude(world: World, service: Service) -> None:
@@ -98,6 +99,7 @@ def conclude(world: World, service: Service) -> None:
         service = change_service(world, service.arn, rolled=rolled, last_good=primary)
         history.completed(world, service)
         news.say(world, service, f"(deployment {primary.id}) deployment completed.")
+        notices.deployment_changed(world, service, primary, "COMPLETED")
     if settled and not service.settled:
         news.say(world, service, "has reached a steady state.")
     if settled != service.settled:
@@ -111,9 +113,10 @@ def judge(world: World, task_set: TaskSet) -> None:
     if not watched or not service.circuit_breaker.get("enable") or task_set.failed_tasks < threshold(service):
         return
     reason = f"ECS deployment circuit breaker: {FAILED_TO_START}"
-    change_set(world, task_set.id, rollout="FAILED", rollout_reason=reason)
+    failed = change_set(world, task_set.id, rollout="FAILED", rollout_reason=reason)
     service = change_service(world, service.arn, rolled="FAILED")
     news.say(world, service, f"(deployment {task_set.id}) deployment failed: {FAILED_TO_START}")
+    notices.deployment_changed(world, service, failed, "FAILED")
     if service.circuit_breaker.get("rollback") and service.last_good:
         back = f"ECS deployment circuit breaker: rolling back to deploymentId {service.last_good.id}."
         roll_back(world, service, service.last_good, back)

@@ -16,6 +16,7 @@ from runbook_lib.sandbox.services.ecs import (
     clusters,
     history,
     lookup,
+    notices,
     rolling,
     scheduler,
     service_rules,
@@ -62,6 +63,7 @@ def create(call: Call) -> dict[str, Any]:
     put(world, first)
     history.opened(world, service, (), first)
     answer = service_view.described(world, service, ("TAGS",))
+    notices.deployment_changed(world, service, first, "IN_PROGRESS")
     scheduler.reconcile(world, arn)
     return {"service": answer}
 

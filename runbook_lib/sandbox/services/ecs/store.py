@@ -285,7 +285,16 @@ def put(world: World, changed: Service | TaskSet | Task) -> None:
     elif isinstance(changed, TaskSet):
         kept.task_sets[changed.id] = changed
     else:
+        before = kept.tasks.get(changed.arn)
         kept.tasks[changed.arn] = changed
+        if before is None or (before.status, before.desired) != (changed.status, changed.desired):
+            _announce(world, changed)
+
+
+def _announce(world: World, task: Task) -> None:
+    from runbook_lib.sandbox.services.ecs import notices
+
+    notices.task_changed(world, task)
 
 
 def change_set(world: World, set_id: str, **changes: Any) -> TaskSet:

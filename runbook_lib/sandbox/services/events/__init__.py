@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.services.events import bus, rules, schedule, targets
-from runbook_lib.sandbox.services.events.bus import emit
+from runbook_lib.sandbox.services.events import bus, delivery, rules, schedule, targets
+from runbook_lib.sandbox.services.events.bus import emit, heard
 from runbook_lib.sandbox.services.events.store import EventsStore
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
 
-__all__ = ["HANDLERS", "OPERATIONS", "STORE", "emit"]
+__all__ = ["HANDLERS", "OPERATIONS", "STORE", "emit", "heard"]
 
 STORE = EventsStore
 OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
@@ -20,4 +20,4 @@ OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     **rules.OPERATIONS,
     **targets.OPERATIONS,
 }
-HANDLERS: dict[str, Callable[..., None]] = {"events.deliver": targets.deliver, "events.tick": schedule.tick}
+HANDLERS: dict[str, Callable[..., None]] = {"events.deliver": delivery.deliver, "events.tick": schedule.tick}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.events import metrics
 from runbook_lib.sandbox.services.events import pattern as patterns
 from runbook_lib.sandbox.services.events.store import Rule, check_bus, store
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 DELIVERY = 1.0  # seconds until a target hears of an event
 MOST_ENTRIES = 10
+KEPT = 5000  # events that can still be looked at: a day of releases; who wants more has a rule with a log group
 
 
 def emit(world: World, *, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
@@ -44,6 +47,12 @@ def event(
         "resources": resources,
         "detail": dict(detail),
     }
+
+
+def heard(world: World, source: str) -> bool:
+    """Whether a rule might take events of a source: what nobody hears of need not be made."""
+    wanted = (_pattern(rule) for rule in store(world).rules.values() if rule.enabled)
+    return any(each is not None and source in each.get("source", [source]) for each in wanted)
 
 
 def tell(world: World, rule: Rule, told: dict[str, Any]) -> None:
@@ -91,14 +100,25 @@ def _failed(code: str, message: str) -> dict[str, str]:
 
 
 def _publish(world: World, made: dict[str, Any]) -> None:
-    store(world).emitted.append(made)
+    emitted = store(world).emitted
+    emitted.append(made)
+    if len(emitted) > 2 * KEPT:
+        del emitted[:-KEPT]
     for rule in store(world).rules.values():
-        if rule.enabled and "EventPattern" in rule.told and _takes(rule, made):
+        pattern = _pattern(rule)
+        if rule.enabled and pattern is not None and patterns.matches(pattern, made):
+            metrics.count(world, rule, "TriggeredRules")
             tell(world, rule, made)
 
 
-def _takes(rule: Rule, made: Mapping[str, Any]) -> bool:
-    return patterns.matches(json.loads(rule.told["EventPattern"]), made)
+def _pattern(rule: Rule) -> dict[str, Any] | None:
+    return _read(rule.told["EventPattern"]) if "EventPattern" in rule.told else None
+
+
+@lru_cache(1000)
+def _read(text: str) -> dict[str, Any]:
+    pattern: dict[str, Any] = json.loads(text)
+    return pattern
 
 
 OPERATIONS = {"PutEvents": put_events}

@@ -45,7 +45,7 @@ def _check(told: Mapping[str, Any]) -> None:
     if "EventPattern" in told:
         patterns.read(told["EventPattern"])
     if "ScheduleExpression" in told:
-        schedule.seconds(told["ScheduleExpression"])
+        schedule.check(told["ScheduleExpression"])
 
 
 def describe(call: Call) -> dict[str, Any]:

@@ -1,12 +1,11 @@
-"""Rules that run on a schedule: rate(5 minutes); cron expressions are not simulated."""
+"""Rules that run on a schedule: a rate or a cron expression (EventBridge user guide, eb-create-rule-schedule)."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.events import bus
+from runbook_lib.sandbox.services.events import bus, cron
 from runbook_lib.sandbox.services.events.store import Rule, store
 
 if TYPE_CHECKING:
@@ -16,12 +15,19 @@ RATE = re.compile(r"rate\(([1-9]\d*) (minute|hour|day)(s?)\)")
 UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
-def seconds(expression: str) -> float:
-    """The time between two events of a schedule."""
+def check(expression: str) -> None:
+    """Refuse what is no schedule."""
+    if expression.startswith("cron("):
+        cron.read(expression)
+    else:
+        _seconds(expression)
+
+
+def _seconds(expression: str) -> float:
+    """The time between two events of a rate."""
     found = RATE.fullmatch(expression)
     if found is None or (found.group(1) == "1") == bool(found.group(3)):
-        more = " Cron expressions are not simulated." if expression.startswith("cron(") else ""
-        raise AwsError("ValidationException", f"Parameter ScheduleExpression is not valid.{more}")
+        raise cron.INVALID
     return float(int(found.group(1)) * UNITS[found.group(2)])
 
 
@@ -34,8 +40,13 @@ def begin(world: World, rule: Rule) -> None:
 
 def _next(world: World, rule: Rule) -> None:
     # In the background: that a schedule goes on for ever is nothing to wait for.
-    after = seconds(rule.told["ScheduleExpression"])
-    world.after(after, "events.tick", rule.arn, rule.since, background=True)
+    expression = rule.told["ScheduleExpression"]
+    if not expression.startswith("cron("):
+        world.after(_seconds(expression), "events.tick", rule.arn, rule.since, background=True)
+        return
+    moment = cron.following(cron.read(expression), world.datetime())
+    if moment is not None:
+        world.at(moment.timestamp(), "events.tick", rule.arn, rule.since, background=True)
 
 
 def tick(world: World, arn: str, since: int) -> None:
