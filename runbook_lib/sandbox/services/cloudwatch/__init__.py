@@ -46,6 +46,7 @@ def record(
     minute: int,
     values: Histogram,
     late: Histogram | None = None,
+    unit: str = "None",
 ) -> None:
     """Add a closed minute of an AWS metric: visible once the lag is over, its late samples a minute after that."""
     metric, shown = key(namespace, name, dimensions), minute + MINUTE + world.settings.metric_lag
