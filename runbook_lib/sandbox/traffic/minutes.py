@@ -111,4 +111,4 @@ def _tick(world: World) -> None:
     if kept.ticking or not (kept.drawn or kept.open or kept.intervals or compute.services(world)):
         return
     kept.ticking = True
-    world.at(minute_of(world.now) + MINUTE, "traffic.close_minute", background=True)
+    world.at(float(minute_of(world.now) + MINUTE), "traffic.close_minute", background=True)
