@@ -115,7 +115,7 @@ def evaluate(world: World, alarm: Alarm) -> tuple[str, str, str]:
         missing=told.get("TreatMissingData", "missing"),
         now=alarm.state,
     )
-    real = [(at, value) for at, value in zip(window.grid, values, strict=True) if value is not None]
+    real = [(at, value, breaches(value, told["Threshold"])) for at, value in series.items()]
     seen = Seen(tuple(real[-of:]), alarm.state, state)
     return state, reasons.reason(world, told, seen), reasons.data(world, told, seen, window)
 

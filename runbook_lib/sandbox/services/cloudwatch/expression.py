@@ -6,6 +6,7 @@ that time; a division by zero drops the point.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def joined(sign: str, left: Value, right: Value) -> Value:
     return _of_series(sign, left, right)
 
 
-def _of_numbers(sign: str, left: float, right: float) -> Value:
+def _of_numbers(sign: str, left: float, right: float) -> float:
     found = _point(sign, left, right)
     return NOTHING if found is None else found
 
@@ -145,6 +146,8 @@ def _of_series(sign: str, left: Series | float, right: Series | float) -> Series
 
 
 def _point(sign: str, a: float, b: float) -> float | None:
+    if math.isnan(a) or math.isnan(b):
+        return None
     try:
         found = SIGNS[sign](a, b)
     except (ZeroDivisionError, OverflowError):

@@ -171,7 +171,7 @@ def _if(name: str, arguments: list[Value], given: Given) -> Value:
         return each(lambda one: _chosen(one, then, otherwise), condition)
     if isinstance(condition, Series):
         return _chosen(condition, then, otherwise)
-    chosen = then if condition else otherwise
+    chosen = then if condition and not math.isnan(condition) else otherwise
     return Series({}, period=given.period) if chosen is None else chosen
 
 
@@ -234,10 +234,8 @@ def _period(name: str, arguments: list[Value], given: Given) -> Value:
 
 
 def _time_series(name: str, arguments: list[Value], given: Given) -> Value:
-    if arguments[0] == NOTHING:
-        return NOTHING
     value = _number(name, arguments[0])
-    return Series(dict.fromkeys(given.grid, value), name, given.period)
+    return Series({} if math.isnan(value) else dict.fromkeys(given.grid, value), name, given.period)
 
 
 def _several(name: str, value: Value) -> list[Series]:
@@ -251,7 +249,7 @@ def _metric_count(name: str, arguments: list[Value], given: Given) -> Value:
 
 def _end(name: str, arguments: list[Value], given: Given) -> Value:
     several = _several(name, arguments[0])
-    return several[0 if name == "FIRST" else -1] if several else NOTHING
+    return several[0 if name == "FIRST" else -1] if several else Series({}, name, given.period)
 
 
 def _slice(name: str, arguments: list[Value], given: Given) -> Value:

@@ -24,11 +24,17 @@ TREATED = {"breaching": "Breaching", "notBreaching": "NonBreaching"}
 
 @dataclass(frozen=True)
 class Seen:
-    """The newest points of an evaluation, oldest first, and what they led from and to."""
+    """The newest points of an evaluation, oldest first, whether each breaches, and what they led from and to."""
 
-    points: tuple[tuple[float, float], ...]
+    points: tuple[tuple[float, float, bool], ...]
     before: str
     state: str
+
+    @property
+    def deciding(self) -> tuple[tuple[float, float], ...]:
+        """The points that speak for the state, newest first."""
+        alarming = self.state == "ALARM"
+        return tuple((at, value) for at, value, breaches in reversed(self.points) if breaches == alarming)
 
 
 def reason(world: World, told: Mapping[str, Any], seen: Seen) -> str:
@@ -36,25 +42,26 @@ def reason(world: World, told: Mapping[str, Any], seen: Seen) -> str:
     of = told["EvaluationPeriods"]
     if seen.state == "INSUFFICIENT_DATA":
         return f"Insufficient Data: {_many(of, 'datapoint', 'was', 'were')} unknown."
-    if not seen.points:
-        treated = TREATED.get(told.get("TreatMissingData", "missing"), "missing")
+    if not seen.deciding:
+        missing, treated = of - len(seen.points), TREATED.get(told.get("TreatMissingData", "missing"), "missing")
         return (
-            f"Threshold Crossed: no datapoints were received for {_many(of, 'period')} and "
-            f"{_many(of, 'missing datapoint', 'was', 'were')} treated as [{treated}]."
+            f"Threshold Crossed: no datapoints were received for {_many(missing, 'period')} and "
+            f"{_many(missing, 'missing datapoint', 'was', 'were')} treated as [{treated}]."
         )
     return f"Threshold Crossed: {_crossed(world, told, seen)}"
 
 
 def _crossed(world: World, told: Mapping[str, Any], seen: Seen) -> str:
-    of, needed = told["EvaluationPeriods"], told.get("DatapointsToAlarm", told["EvaluationPeriods"])
-    shown = ", ".join(f"{value} ({world.datetime(at):%d/%m/%y %H:%M:%S})" for at, value in reversed(seen.points))
-    alone = len(seen.points) == 1
-    was = ("was" if alone else "were") + ("" if seen.state == "ALARM" else " not")
+    of, points, alarming = told["EvaluationPeriods"], seen.deciding, seen.state == "ALARM"
+    to_alarm = told.get("DatapointsToAlarm", of)
+    needed = to_alarm if alarming else of - to_alarm + 1
+    shown = ", ".join(f"{value} ({world.datetime(at):%d/%m/%y %H:%M:%S})" for at, value in points)
+    was = ("was" if len(points) == 1 else "were") + ("" if alarming else " not")
     limit = f"{was} {COMPARED[told['ComparisonOperator']]} the threshold ({float(told['Threshold'])})"
     if of == 1:
         return f"1 datapoint [{shown}] {limit}."
     change = f"(minimum {_many(needed, 'datapoint')} for {seen.before} -> {seen.state} transition)"
-    return f"{len(seen.points)} out of the last {of} datapoints [{shown}] {limit} {change}."
+    return f"{len(points)} out of the last {_many(of, 'datapoint')} [{shown}] {limit} {change}."
 
 
 def _many(number: int, noun: str, one: str = "", more: str = "") -> str:
@@ -69,10 +76,10 @@ def data(world: World, told: Mapping[str, Any], seen: Seen, window: Window) -> s
         **({"startDate": transitions.stamp(world, seen.points[0][0])} if seen.points else {}),
         **{shown: told[name] for name, shown in (("Unit", "unit"), ("Statistic", "statistic")) if name in told},
         "period": window.period,
-        "recentDatapoints": [value for _, value in seen.points],
+        "recentDatapoints": [value for _, value, _ in seen.points],
         "threshold": float(told["Threshold"]),
         "evaluatedDatapoints": [
-            {"timestamp": transitions.stamp(world, at), "value": value} for at, value in reversed(seen.points)
+            {"timestamp": transitions.stamp(world, at), "value": value} for at, value, _ in reversed(seen.points)
         ],
     }
     return json.dumps(found, separators=(",", ":"))

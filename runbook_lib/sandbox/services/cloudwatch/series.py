@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ class Series:
         return replace(self, points=points)
 
 
-NOTHING = Series({})  # a number that cannot be told: of no points, or divided by zero
+NOTHING = math.nan  # a number that cannot be told: of no points, or divided by zero
 Value = float | str | Series | list[Series]  # a text only where a function wants a word
 
 
