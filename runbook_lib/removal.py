@@ -160,21 +160,31 @@ def _listener(it: Removal) -> list[Step]:
     return it.done([it.step("elbv2:delete_listener", {"ListenerArn": arn})] if there else [])
 
 
+def stop_access_log(it: Removal) -> list[Step]:
+    """The step that ends the log of a load balancer: files that still came would keep their bucket from going."""
+    found, key = _described_balancer(it), "access_logs.s3.enabled"
+    if not found:
+        return []
+    arn = {"LoadBalancerArn": found["LoadBalancers"][0]["LoadBalancerArn"]}
+    told = it.client("elbv2").describe_load_balancer_attributes(**arn)["Attributes"]
+    if {"Key": key, "Value": "true"} not in told:
+        return []
+    off = {**arn, "Attributes": [{"Key": key, "Value": "false"}]}
+    step = it.step("elbv2:modify_load_balancer_attributes", off, "Stop its access log")
+    return [replace(step, id=f"remove.{it.item.kind}.{it.item.name}.access_log")]
+
+
 def _load_balancer(it: Removal) -> list[Step]:
     found = _described_balancer(it)
     if not found:
         return it.done([])
     arn = found["LoadBalancers"][0]["LoadBalancerArn"]
-    off = [
-        {"Key": "access_logs.s3.enabled", "Value": "false"},
-        {"Key": "deletion_protection.enabled", "Value": "false"},
-    ]
     return it.done(
         [
             it.step(
                 "elbv2:modify_load_balancer_attributes",
-                {"LoadBalancerArn": arn, "Attributes": off},
-                "Stop its access log and its protection",
+                {"LoadBalancerArn": arn, "Attributes": [{"Key": "deletion_protection.enabled", "Value": "false"}]},
+                "Stop its protection",
             ),
             it.step(
                 "elbv2:delete_load_balancer", {"LoadBalancerArn": arn}, until=_until(it, "is gone", _balancer_left)

@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox import clients, moto_protocol, moto_seam, services
+from runbook_lib.sandbox import clients, moto_protocol, moto_seam, services, traffic
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
 from runbook_lib.sandbox.world import World
@@ -175,6 +175,8 @@ class Gateway:
     def _from_moto(self, request: Request, scope: Scope) -> Answer:
         operation = scope.operation or moto_protocol.operation_of(scope.service, request)
         scope = replace(scope, operation=operation)
+        if scope.service == "s3":
+            traffic.write_what_is_due(self.world, operation, request.raw_url)
         try:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:

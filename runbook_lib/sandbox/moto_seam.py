@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -105,6 +106,17 @@ def claim(world: World) -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     moto_names.give(lambda: world.now)
+
+
+@contextmanager
+def at(world: World, moment: float) -> Iterator[None]:
+    """Let moto take another moment for now, for what is only written down later than it came."""
+    enter(world)
+    moto_names.give(lambda: moment)
+    try:
+        yield
+    finally:
+        moto_names.give(lambda: world.now)
 
 
 def forget(world: World) -> None:

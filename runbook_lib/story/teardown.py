@@ -9,7 +9,7 @@ from runbook_lib import deployment, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
 from runbook_lib.inventory import Item, read_inventory
-from runbook_lib.removal import REMOVALS, Removal
+from runbook_lib.removal import REMOVALS, Removal, stop_access_log
 from runbook_lib.step import Plan, Step, Until
 from runbook_lib.system import System
 
@@ -51,7 +51,9 @@ def plan_teardown(account: Account, system: System, *, delete_source: bool) -> P
     items = sorted(newest_first, key=lambda item: ORDER.index(item.kind))
     kept = [item for item in items if item.kind in KEPT_WITHOUT_CONSENT and not delete_source]
     going = [item for item in items if item not in kept]
-    steps = [*_quiet(account, system)]
+    logging = [item for item in going if item.kind == "elbv2:load-balancer"]
+    steps = [step for item in logging for step in stop_access_log(Removal(account, system, item))]
+    steps += _quiet(account, system)
     for item in going:
         steps += REMOVALS[item.kind](Removal(account, system, item))
     notes = [f"Kept without consent: {item.kind} {item.name}" for item in kept]

@@ -1,7 +1,8 @@
 """When an alarm goes off: M of N points of what can be read, and what missing points count as.
 
 CloudWatch user guide, alarms-and-missing-data: more points than N are fetched (the evaluation range); with enough
-real ones only the newest N of them count, else the gaps are filled as the alarm says.
+real ones only the newest N of them count, else the gaps are filled as the alarm says. The window slides with the
+minutes, whatever the period (alarm-evaluation).
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.cloudwatch import alarm_rules, reasons, transitions
 from runbook_lib.sandbox.services.cloudwatch.queries import series_of
-from runbook_lib.sandbox.services.cloudwatch.store import MINUTE, Alarm, key, store, visible
+from runbook_lib.sandbox.services.cloudwatch.reasons import Seen
+from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, MINUTE, Alarm, Window, key, store, visible
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 EXTRA = 2  # periods fetched beyond N: five for an N of three
 TICK = 10.0  # seconds after the minute
+OFTEN = 10  # seconds between evaluations of an alarm whose period is shorter than a minute
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -44,37 +49,63 @@ def verdict(points: Sequence[bool | None], *, needed: int, of: int, missing: str
     return "ALARM" if age >= needed else now
 
 
-def tick(world: World) -> None:
-    """Evaluate every alarm, once a minute."""
-    from runbook_lib.sandbox.services.cloudwatch import alarms
+def _state(breaching: bool) -> str:
+    return "ALARM" if breaching else "OK"
 
-    for alarm in list(store(world).alarms.values()):
-        if "AlarmRule" not in alarm.told:
-            alarms.enter(world, alarm, *evaluate(world, alarm))
-    for alarm in list(store(world).alarms.values()):
-        if "AlarmRule" in alarm.told:
-            alarms.enter(world, alarm, *alarms.evaluate_rule(world, alarm))
-    if store(world).alarms:
-        world.at(world.now + MINUTE, "cloudwatch.tick", background=True)
-    else:
-        store(world).ticking = False
+
+def check(world: World, told: Mapping[str, Any]) -> None:
+    """Raises AwsError for an expression that cannot be evaluated, or that gives more than one series."""
+    if "Metrics" in told:
+        alarm_rules.check_span(_period(told), told["EvaluationPeriods"])
+        found = series_of(world, told["Metrics"], world.now - MINUTE, world.now)[_returned(told)]
+        if len(found) != 1:
+            raise AwsError("ValidationError", f"An alarm watches one time series, not {len(found)}")
+
+
+def tick(world: World) -> None:
+    """Event: evaluate the alarms that are due."""
+    alarms = list(store(world).alarms.values())
+    for alarm in alarms:
+        if not alarm.composite and _due(alarm, world.now):
+            transitions.enter(world, alarm, *evaluate(world, alarm))
+    for alarm in alarms:
+        if alarm.composite and _on_the_minute(world.now):
+            transitions.reconsider(world, alarm)
+    store(world).ticking = False
+    start(world)
 
 
 def start(world: World) -> None:
-    """Begin to evaluate, at the next minute."""
-    if not store(world).ticking:
-        store(world).ticking = True
-        world.at((world.now // MINUTE + 1) * MINUTE + TICK, "cloudwatch.tick", background=True)
+    """Let the alarms be evaluated, as long as there are any."""
+    known = store(world).alarms
+    if store(world).ticking or not known:
+        return
+    store(world).ticking = True
+    often = any(not alarm.composite and _period(alarm.told) < MINUTE for alarm in known.values())
+    due = world.now // OFTEN * OFTEN + OFTEN if often else (world.now // MINUTE + 1) * MINUTE + TICK
+    world.at(due, "cloudwatch.tick", background=True)
 
 
-def evaluate(world: World, alarm: Alarm) -> tuple[str, str]:
-    """The state that an alarm should be in now, and the reason."""
-    told, period = alarm.told, _period(alarm.told)
-    of = told["EvaluationPeriods"]
-    end = world.now // period * period
-    begin = end - (of + EXTRA) * period
-    series = _watched(world, told, begin, end, period)
-    values = [series.get(begin + step * period) for step in range(of + EXTRA)]
+def _due(alarm: Alarm, now: float) -> bool:
+    """Every ten seconds with a short period, every hour when it looks back more than a day, else every minute."""
+    period = _period(alarm.told)
+    if period < MINUTE:
+        return True
+    if period * alarm.told["EvaluationPeriods"] > DAY:
+        return (now - TICK) % HOUR == 0
+    return _on_the_minute(now)
+
+
+def _on_the_minute(now: float) -> bool:
+    return (now - TICK) % MINUTE == 0
+
+
+def evaluate(world: World, alarm: Alarm) -> tuple[str, str, str]:
+    """The state that an alarm should be in now, the reason, and the figures of it."""
+    told = alarm.told
+    of, window = told["EvaluationPeriods"], _window(told, world.now)
+    series = _watched(world, told, window)
+    values = [series.get(at) for at in window.grid]
     breaches = COMPARISONS[told["ComparisonOperator"]]
     points = [None if value is None else breaches(value, told["Threshold"]) for value in values]
     state = verdict(
@@ -84,37 +115,33 @@ def evaluate(world: World, alarm: Alarm) -> tuple[str, str]:
         missing=told.get("TreatMissingData", "missing"),
         now=alarm.state,
     )
-    return state, _reason(state, told, [value for value in values if value is not None][-of:])
+    real = [(at, value, breaches(value, told["Threshold"])) for at, value in series.items()]
+    seen = Seen(tuple(real[-of:]), alarm.state, state)
+    return state, reasons.reason(world, told, seen), reasons.data(world, told, seen, window)
 
 
-def _watched(world: World, told: Mapping[str, Any], begin: float, end: float, period: int) -> dict[float, float]:
+def _window(told: Mapping[str, Any], now: float) -> Window:
+    period, of = _period(told), told["EvaluationPeriods"]
+    step = MINUTE if period >= MINUTE else OFTEN
+    end = now // step * step
+    return Window(end - (of + EXTRA) * period, end, period)
+
+
+def _watched(world: World, told: Mapping[str, Any], window: Window) -> Mapping[float, float]:
     if "Metrics" in told:
-        known = series_of(world, told["Metrics"], begin, end)
-        returned = next(query["Id"] for query in told["Metrics"] if query.get("ReturnData", True))
-        value = known[returned]
-        return value if isinstance(value, dict) else {}
+        return series_of(world, told["Metrics"], window.start, window.end)[_returned(told)][0].points
     metric = key(told["Namespace"], told["MetricName"], told.get("Dimensions", ()))
     statistic = told.get("Statistic") or told["ExtendedStatistic"]
-    return {at: found.statistic(statistic) for at, found in visible(world, metric, begin, end, period).items()}
+    found = visible(world, metric, window, unit=told.get("Unit"))
+    values = {at: samples.statistic(statistic) for at, samples in found.items()}
+    return {at: value for at, value in values.items() if value is not None}
+
+
+def _returned(told: Mapping[str, Any]) -> str:
+    return str(next(query["Id"] for query in told["Metrics"] if query.get("ReturnData", True)))
 
 
 def _period(told: Mapping[str, Any]) -> int:
     if "Metrics" in told:
-        return max(q["MetricStat"]["Period"] for q in told["Metrics"] if "MetricStat" in q)
+        return max(query["MetricStat"]["Period"] for query in told["Metrics"] if "MetricStat" in query)
     return int(told["Period"])
-
-
-def _state(breaching: bool) -> str:
-    return "ALARM" if breaching else "OK"
-
-
-def _reason(state: str, told: Mapping[str, Any], values: Sequence[float]) -> str:
-    if state == "INSUFFICIENT_DATA":
-        return f"Insufficient Data: {told['EvaluationPeriods']} datapoints were unknown."
-    shown = ", ".join(f"{value:g}" for value in reversed(values))
-    how = "greater" if told["ComparisonOperator"].startswith("Greater") else "less"
-    crossed = "was" if state == "ALARM" else "was not"
-    if not values:
-        return f"Threshold Crossed: no datapoints were received and missing ones are {told.get('TreatMissingData')}."
-    limit = f"{how} than the threshold ({told['Threshold']:g})"
-    return f"Threshold Crossed: {len(values)} datapoints [{shown}] {crossed} {limit}."

@@ -1,151 +1,155 @@
-"""Metric math: arithmetic, comparisons and functions over series, with CloudWatch's rules for missing values.
+"""Metric math: arithmetic and comparisons over series, with CloudWatch's rules for missing values.
 
-CloudWatch user guide, using-metric-math: a missing value counts as 0 where the other series has a point at that
-time; a division by zero drops the point.
+Source: CloudWatch user guide, using-metric-math: a missing value counts as 0 where the other series has a point at
+that time; a division by zero drops the point.
 """
 
 from __future__ import annotations
 
-import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.cloudwatch import functions, grammar
+from runbook_lib.sandbox.services.cloudwatch.functions import Given, Unfit
+from runbook_lib.sandbox.services.cloudwatch.grammar import (
+    Applied,
+    Group,
+    Joined,
+    Malformed,
+    Name,
+    Negative,
+    Node,
+    Number,
+    Text,
+    Word,
+)
+from runbook_lib.sandbox.services.cloudwatch.series import NOTHING, Series, Value, each, lined_up
 
-Series = dict[float, float]
-Value = Any  # a number, a series or a list of series
-
-_BINARY: dict[type[ast.AST], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+SIGNS: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": operator.pow,
+    "<": lambda a, b: float(a < b),
+    ">": lambda a, b: float(a > b),
+    "<=": lambda a, b: float(a <= b),
+    ">=": lambda a, b: float(a >= b),
+    "==": lambda a, b: float(a == b),
+    "!=": lambda a, b: float(a != b),
+    "AND": lambda a, b: float(bool(a) and bool(b)),
+    "OR": lambda a, b: float(bool(a) or bool(b)),
 }
-_COMPARED: dict[type[ast.AST], Callable[[float, float], bool]] = {
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
 
 
-def evaluate(text: str, known: Mapping[str, Value], *, grid: list[float]) -> Value:
-    """The value of an expression; `known` holds series by id, `grid` the times that FILL fills."""
-    prepared = text.replace("^", "**").replace("&&", " and ").replace("||", " or ")
-    prepared = prepared.replace(" AND ", " and ").replace(" OR ", " or ")
+def read(text: str) -> Node:
+    """What an expression says; raises AwsError when it cannot be read."""
     try:
-        tree = ast.parse(prepared, mode="eval")
-    except SyntaxError:
-        raise _refused(text, "it cannot be parsed") from None
-    return _Evaluator(text, known, grid).of(tree.body)
+        return grammar.parsed(text)
+    except Malformed as error:
+        raise refused(text, str(error)) from None
 
 
+def evaluate(text: str, given: Given) -> list[Series]:
+    """The series that an expression gives; a plain number is no series, and refused."""
+    try:
+        value = _Evaluator(given).of(read(text))
+    except Unfit as error:
+        raise refused(text, str(error)) from None
+    if isinstance(value, float | str):
+        raise refused(text, "it gives a single number: the result must be a time series")
+    return [value] if isinstance(value, Series) else value
+
+
+def refused(text: str, why: str) -> AwsError:
+    """An expression that CloudWatch does not accept."""
+    return AwsError("ValidationError", f"Error in expression '{text}': {why}")
+
+
+@dataclass(frozen=True)
 class _Evaluator:
-    def __init__(self, text: str, known: Mapping[str, Value], grid: list[float]) -> None:
-        self.text, self.known, self.grid = text, known, grid
+    given: Given
 
-    def of(self, node: ast.AST) -> Value:
+    def of(self, node: Node) -> Value:
         """The value of a part of the expression."""
-        for kind, read in self._readers().items():
-            if isinstance(node, kind):
-                return read(node)
-        raise _refused(self.text, f"{type(node).__name__} is not simulated")
+        return _READERS[type(node)](self, node)
 
-    def _readers(self) -> dict[type[ast.AST], Callable[[Any], Value]]:
-        return {
-            ast.Constant: lambda node: float(node.value),
-            ast.Name: self._name,
-            ast.List: lambda node: [self.of(item) for item in node.elts],
-            ast.UnaryOp: lambda node: _map2(lambda a, b: b - a, self.of(node.operand), 0.0),
-            ast.BinOp: lambda node: _map2(_BINARY[type(node.op)], self.of(node.left), self.of(node.right)),
-            ast.Compare: self._compare,
-            ast.BoolOp: self._both,
-            ast.Call: self._call,
-        }
+    def number(self, node: Number) -> Value:
+        return node.value
 
-    def _name(self, node: ast.Name) -> Value:
-        if node.id not in self.known:
-            raise _refused(self.text, f"it names {node.id}, which no metric of this call has as its Id")
-        return self.known[node.id]
+    def name(self, node: Name) -> Value:
+        if node.name not in self.given.known:
+            raise Unfit(f"it names {node.name}, which no query of this call has as its Id")
+        known = self.given.known[node.name]
+        return known[0] if len(known) == 1 else known
 
-    def _compare(self, node: ast.Compare) -> Value:
-        compare = _COMPARED[type(node.ops[0])]
-        return _map2(lambda a, b: float(compare(a, b)), self.of(node.left), self.of(node.comparators[0]))
+    def group(self, node: Group) -> Value:
+        parts = [self.of(part) for part in node.parts]
+        flat = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+        found = [one for one in flat if isinstance(one, Series)]
+        if len(found) != len(flat):
+            raise Unfit("only series can stand in brackets")
+        return found
 
-    def _both(self, node: ast.BoolOp) -> Value:
-        every = isinstance(node.op, ast.And)
+    def word(self, node: Word | Text) -> Value:
+        return node.word if isinstance(node, Word) else node.text
 
-        def join(a: float, b: float) -> float:
-            return float(bool(a and b) if every else bool(a or b))
+    def negative(self, node: Negative) -> Value:
+        return joined("-", 0.0, self.of(node.of))
 
-        value = self.of(node.values[0])
-        for other in node.values[1:]:
-            value = _map2(join, value, self.of(other))
-        return value
+    def joined(self, node: Joined) -> Value:
+        return joined(node.sign, self.of(node.left), self.of(node.right))
 
-    def _call(self, node: ast.Call) -> Value:
-        name = getattr(node.func, "id", "").upper()
-        arguments = [self.of(argument) for argument in node.args]
-        if name == "IF":
-            return _if(*arguments)
-        if name == "FILL":
-            return self._fill(*arguments)
-        if name == "METRICS":
-            return [value for value in self.known.values() if isinstance(value, dict)]
-        if name in _FOLDS:
-            return _fold(_FOLDS[name], arguments[0])
-        raise _refused(self.text, f"the function {name} is not simulated")
-
-    def _fill(self, series: Series, filler: Value) -> Series:
-        return {at: series.get(at, _at(filler, at)) for at in sorted({*self.grid, *series})}
+    def applied(self, node: Applied) -> Value:
+        return functions.apply(node.function, [self.of(part) for part in node.to], self.given)
 
 
-_FOLDS: dict[str, Callable[[list[float]], float]] = {
-    "SUM": sum,
-    "AVG": lambda values: sum(values) / len(values),
-    "MIN": min,
-    "MAX": max,
+_READERS: Mapping[type, Callable[..., Value]] = {
+    Number: _Evaluator.number,
+    Name: _Evaluator.name,
+    Group: _Evaluator.group,
+    Word: _Evaluator.word,
+    Text: _Evaluator.word,
+    Negative: _Evaluator.negative,
+    Joined: _Evaluator.joined,
+    Applied: _Evaluator.applied,
 }
 
 
-def _map2(apply: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    if not isinstance(left, dict) and not isinstance(right, dict):
-        return apply(left, right)
-    times = sorted({*(left if isinstance(left, dict) else ()), *(right if isinstance(right, dict) else ())})
-    found = {}
-    for at in times:
-        try:
-            found[at] = apply(_at(left, at), _at(right, at))
-        except ZeroDivisionError:
-            continue
-    return found
+def joined(sign: str, left: Value, right: Value) -> Value:
+    """Two values with a sign between them: several series can be joined with one series or number, not with others."""
+    if isinstance(left, str) or isinstance(right, str):
+        raise Unfit(f"a word cannot stand beside {sign}")
+    if isinstance(left, list) and isinstance(right, list):
+        raise Unfit(f"several series on both sides of {sign}")
+    if isinstance(left, list):
+        return each(lambda one: joined(sign, one, right), left)
+    if isinstance(right, list):
+        return each(lambda one: joined(sign, left, one), right)
+    if not isinstance(left, Series) and not isinstance(right, Series):
+        return _of_numbers(sign, left, right)
+    return _of_series(sign, left, right)
 
 
-def _at(value: Value, at: float) -> float:
-    return value.get(at, 0.0) if isinstance(value, dict) else value
+def _of_numbers(sign: str, left: float, right: float) -> float:
+    found = _point(sign, left, right)
+    return NOTHING if found is None else found
 
 
-def _if(condition: Value, then: Value, otherwise: Value) -> Value:
-    if not isinstance(condition, dict):
-        return then if condition else otherwise
-    found = {}
-    for at, holds in condition.items():
-        chosen = then if holds else otherwise
-        if not isinstance(chosen, dict) or at in chosen:
-            found[at] = _at(chosen, at)
-    return found
+def _of_series(sign: str, left: Series | float, right: Series | float) -> Series:
+    shape = next(value for value in (left, right) if isinstance(value, Series))
+    points = {at: _point(sign, a, b) for at, a, b in lined_up(left, right)}
+    return shape.with_points({at: value for at, value in points.items() if value is not None})
 
 
-def _fold(fold: Callable[[list[float]], float], value: Value) -> Value:
-    if isinstance(value, dict):
-        return fold(list(value.values())) if value else {}
-    times = sorted({at for series in value if isinstance(series, dict) for at in series})
-    return {at: fold([series[at] for series in value if at in series]) for at in times}
-
-
-def _refused(text: str, why: str) -> AwsError:
-    return AwsError("ValidationError", f"Error in expression '{text}': {why}")
+def _point(sign: str, a: float, b: float) -> float | None:
+    if math.isnan(a) or math.isnan(b):
+        return None
+    try:
+        found = SIGNS[sign](a, b)
+    except (ZeroDivisionError, OverflowError):
+        return None
+    return None if isinstance(found, complex) else found

@@ -1,4 +1,4 @@
-"""Counts by value: sums by addition, and percentiles are exact."""
+"""Samples of a metric: counts by value, so that sums are added and percentiles are exact."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class StatisticSet:
+    """Samples of which only the sum, the number and the extremes were told: no percentile can be known."""
+
+    number: float
+    total: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Histogram:
-    """How often each value was measured, in ascending order of the values."""
+    """How often each value was measured, in ascending order of the values, and what was told in sets."""
 
     values: tuple[float, ...] = ()
     counts: tuple[float, ...] = ()
+    sets: tuple[StatisticSet, ...] = ()
 
     @classmethod
     def of(cls, counts: Mapping[float, float]) -> Histogram:
@@ -25,17 +36,33 @@ class Histogram:
         """The same value measured so often."""
         return cls((value,), (count,)) if count else cls()
 
+    @classmethod
+    def told(cls, told: StatisticSet) -> Histogram:
+        """A statistic set; with a single value in it nothing is lost (PutMetricData, percentiles of sets)."""
+        if told.number == 1 or told.low == told.high:
+            return cls.one(told.low, told.number)
+        return cls(sets=(told,))
+
     def __bool__(self) -> bool:
-        return bool(self.counts)
+        return bool(self.counts or self.sets)
 
     @property
     def number(self) -> float:
         """How many samples there are."""
-        return math.fsum(self.counts)
+        return math.fsum(self.counts) + math.fsum(one.number for one in self.sets)
 
     @property
     def total(self) -> float:
-        return math.fsum(value * count for value, count in zip(self.values, self.counts, strict=True))
+        own = (value * count for value, count in zip(self.values, self.counts, strict=True))
+        return math.fsum(own) + math.fsum(one.total for one in self.sets)
+
+    @property
+    def low(self) -> float:
+        return min([*self.values[:1], *(one.low for one in self.sets)])
+
+    @property
+    def high(self) -> float:
+        return max([*self.values[-1:], *(one.high for one in self.sets)])
 
     def percentile(self, percent: float) -> float:
         """The percentile by linear interpolation between samples, as numpy's default."""
@@ -43,17 +70,11 @@ class Histogram:
         low, high = self._sample(math.floor(rank)), self._sample(math.ceil(rank))
         return low + (high - low) * (rank - math.floor(rank))
 
-    def statistic(self, name: str) -> float:
-        """A statistic by its CloudWatch name: Sum, Average, Minimum, Maximum, SampleCount, or p50 to p100."""
-        if name.startswith("p"):
-            return self.percentile(float(name[1:]))
-        return {
-            "Sum": lambda: self.total,
-            "Average": lambda: self.total / self.number,
-            "Minimum": lambda: self.values[0],
-            "Maximum": lambda: self.values[-1],
-            "SampleCount": lambda: self.number,
-        }[name]()
+    def statistic(self, name: str) -> float | None:
+        """A statistic by its CloudWatch name; None where the samples do not tell it."""
+        from runbook_lib.sandbox.services.cloudwatch import statistics
+
+        return statistics.of(self, name)
 
     def _sample(self, index: int) -> float:
         seen = 0.0
@@ -73,4 +94,5 @@ def merged(parts: Iterable[Histogram]) -> Histogram:
     for part in found:
         for value, count in zip(part.values, part.counts, strict=True):
             counts[value] = counts.get(value, 0.0) + count
-    return Histogram.of(counts)
+    whole = Histogram.of(counts)
+    return Histogram(whole.values, whole.counts, tuple(one for part in found for one in part.sets))

@@ -1,166 +1,131 @@
-"""Reading metrics: get_metric_data with metric math, get_metric_statistics, list_metrics, put_metric_data."""
+"""GetMetricData: several series at once, with metric math, in pages.
+
+Source: CloudWatch API reference, GetMetricData.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.cloudwatch import expression
-from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram
-from runbook_lib.sandbox.services.cloudwatch.store import MINUTE, Key, add, key, store, visible
+from runbook_lib.sandbox.services.cloudwatch import asking, expression
+from runbook_lib.sandbox.services.cloudwatch.functions import Given
+from runbook_lib.sandbox.services.cloudwatch.series import Series
+from runbook_lib.sandbox.services.cloudwatch.store import MINUTE, key, visible
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
     from runbook_lib.sandbox.world import World
 
-MOST_QUERIES = 500  # CloudWatch API reference, GetMetricData
-MOST_POINTS = 1440  # CloudWatch API reference, GetMetricStatistics
-PAGE = 500
-
-
-def put_metric_data(call: Call) -> dict[str, Any]:
-    """Own metrics: visible at once, gathered by minute; the namespaces of AWS are AWS's own."""
-    if call.params["Namespace"].startswith("AWS/") and call.caller != "aws":
-        raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
-    for datum in call.params["MetricData"]:
-        at = _epoch(datum.get("Timestamp"), call.world.now)
-        metric = key(call.params["Namespace"], datum["MetricName"], datum.get("Dimensions", ()))
-        add(call.world, metric, int(at) // MINUTE * MINUTE, _samples(datum), visible=call.world.now)
-    return {}
+MOST_QUERIES = 500
+MOST_POINTS = 100_800  # in an answer
+TOKEN = re.compile(r"metric-data/(\d+)")
 
 
 def get_metric_data(call: Call) -> dict[str, Any]:
-    """Several series at once; expressions refer to the others by their Ids."""
+    """GetMetricData."""
     queries = call.params["MetricDataQueries"]
     if len(queries) > MOST_QUERIES:
-        raise AwsError(
-            "ValidationError", f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}."
-        )
-    start, end = _epoch(call.params["StartTime"], 0), _epoch(call.params["EndTime"], 0)
+        raise asking.refused(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+    asking.check_queries(queries)
+    start, end = asking.epoch(call.params["StartTime"]), asking.epoch(call.params["EndTime"])
     if start >= end:
-        raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+        raise asking.refused("The parameter StartTime must be less than the parameter EndTime.")
     known = series_of(call.world, queries, start, end)
     newest_first = call.params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
     wanted = [query for query in queries if query.get("ReturnData", True)]
-    return {"MetricDataResults": [_result(query, known[query["Id"]], newest_first) for query in wanted], "Messages": []}
+    results = [_result(query, one, newest_first) for query in wanted for one in _labelled(query, known[query["Id"]])]
+    return _page(results, call.params)
 
 
-def series_of(world: World, queries: Any, start: float, end: float) -> dict[str, Any]:
-    """The value of every query by its Id; expressions may refer to each other in any order."""
-    known: dict[str, Any] = {}
-    waiting = list(queries)
-    start = start // MINUTE * MINUTE
-    while waiting:
-        ready = [
-            query for query in waiting if "MetricStat" in query or _names(query["Expression"], queries) <= set(known)
-        ]
-        if not ready:
-            raise AwsError("ValidationError", "Circular reference between expressions.")
-        for query in ready:
-            known[query["Id"]] = _series(world, query, known, start, end)
-        waiting = [query for query in waiting if query["Id"] not in known]
+def series_of(world: World, queries: Sequence[asking.Query], start: float, end: float) -> dict[str, list[Series]]:
+    """The series of every query by its Id; expressions may refer to each other in any order."""
+    metrics = tuple(query["Id"] for query in queries if "MetricStat" in query)
+    shortest = min((query["MetricStat"]["Period"] for query in queries if "MetricStat" in query), default=MINUTE)
+    known = {query["Id"]: [_measured(world, query, start, end)] for query in queries if "MetricStat" in query}
+    for query in asking.ordered(queries):
+        if "Expression" in query:
+            period = query.get("Period", shortest)
+            grid = asking.window(start, end, period=period, now=world.now).grid
+            known[query["Id"]] = expression.evaluate(query["Expression"], Given(known, metrics, grid, period))
     return known
 
 
-def get_metric_statistics(call: Call) -> dict[str, Any]:
-    """One metric's statistics by period."""
-    told = call.params
-    start, end, period = _epoch(told["StartTime"], 0), _epoch(told["EndTime"], 0), told["Period"]
-    if (end - start) / period > MOST_POINTS:
-        raise AwsError("InvalidParameterCombination", f"You have requested more than {MOST_POINTS} datapoints.")
-    found = visible(
-        call.world, key(told["Namespace"], told["MetricName"], told.get("Dimensions", ())), start, end, period
-    )
-    points = [
-        {
-            "Timestamp": call.world.datetime(at),
-            **{name: samples.statistic(name) for name in told.get("Statistics", ())},
-            **_extended(samples, told.get("ExtendedStatistics", ())),
-        }
-        for at, samples in found.items()
-    ]
-    return {"Label": told["MetricName"], "Datapoints": points}
-
-
-def list_metrics(call: Call) -> dict[str, Any]:
-    """The metrics that have points, narrowed by namespace, name and dimensions."""
-    told = call.params
-    wanted = {one["Name"]: one.get("Value") for one in told.get("Dimensions", ())}
-    found = [metric for metric in store(call.world).points if _fits(metric, told, wanted)]
-    return {
-        "Metrics": [
-            _shown(metric) for metric in sorted(found, key=lambda m: (m.namespace, m.name, m.dimensions))[:PAGE]
-        ]
-    }
-
-
-def _series(world: World, query: Mapping[str, Any], known: Mapping[str, Any], start: float, end: float) -> Any:
-    if "MetricStat" not in query:
-        if "SEARCH(" in query["Expression"] or query["Expression"].lstrip().upper().startswith("SELECT"):
-            raise AwsError("ValidationError", "SEARCH and SQL expressions are not simulated: name the metrics.")
-        period = query.get("Period", MINUTE)
-        grid = [start + step * period for step in range(int((end - start) // period))]
-        return expression.evaluate(query["Expression"], known, grid=grid)
+def _measured(world: World, query: asking.Query, start: float, end: float) -> Series:
     stat = query["MetricStat"]
     metric = key(stat["Metric"]["Namespace"], stat["Metric"]["MetricName"], stat["Metric"].get("Dimensions", ()))
-    found = visible(world, metric, start, end, stat["Period"])
-    return {at: samples.statistic(stat["Stat"]) for at, samples in found.items()}
+    window = asking.window(start, end, period=stat["Period"], now=world.now)
+    found = visible(world, metric, window, unit=stat.get("Unit"))
+    points = {at: samples.statistic(stat["Stat"]) for at, samples in found.items()}
+    shown = {at: value for at, value in points.items() if value is not None}
+    return Series(shown, query.get("Label") or metric.name, stat["Period"], query["Id"])
 
 
-def _names(text: str, queries: Any) -> set[str]:
-    import re
+def _labelled(query: asking.Query, several: list[Series]) -> Iterator[Series]:
+    """The series of a query with the names that they are shown under."""
+    own = query.get("Label") or ("" if "MetricStat" in query else query["Id"])
+    for one in several:
+        alone = len(several) == 1
+        yield replace(one, label=(own or one.label) if alone else f"{query.get('Label', '')} {one.label}".strip())
 
-    words = set(re.findall(r"[a-z]\w*", text))
-    return words & {query["Id"] for query in queries}
 
-
-def _result(query: Mapping[str, Any], value: Any, newest_first: bool) -> dict[str, Any]:
-    series = value if isinstance(value, dict) else {}
-    times = sorted(series, reverse=newest_first)
-    label = query.get("Label") or query.get("MetricStat", {}).get("Metric", {}).get("MetricName") or query["Id"]
+def _result(query: asking.Query, series: Series, newest_first: bool) -> dict[str, Any]:
+    times = sorted(series.points, reverse=newest_first)
     return {
         "Id": query["Id"],
-        "Label": label,
+        "Label": series.label,
         "Timestamps": times,
-        "Values": [series[at] for at in times],
+        "Values": [series.points[at] for at in times],
         "StatusCode": "Complete",
     }
 
 
-def _samples(datum: Mapping[str, Any]) -> Histogram:
-    if "Values" in datum:
-        counts = datum.get("Counts") or [1.0] * len(datum["Values"])
-        return Histogram.of(dict(zip(datum["Values"], counts, strict=True)))
-    if "StatisticValues" in datum:
-        kept = datum["StatisticValues"]
-        return Histogram.one(kept["Sum"] / kept["SampleCount"], kept["SampleCount"])
-    return Histogram.one(datum["Value"])
+@dataclass(frozen=True)
+class _Stretch:
+    """The points that a page holds, counted through all results."""
+
+    begin: int
+    end: int
+
+    def of(self, first: int, many: int) -> slice | None:
+        """The part of a result that belongs to the page, whose first point is the given one; None when none does."""
+        begin, end = max(self.begin - first, 0), min(self.end - first, many)
+        belongs = begin < end or (many == 0 and self.begin <= first < self.end)
+        return slice(begin, end) if belongs else None
 
 
-def _extended(samples: Histogram, names: Any) -> dict[str, Any]:
-    return {"ExtendedStatistics": {name: samples.statistic(name) for name in names}} if names else {}
+def _page(results: list[dict[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The results as far as they fit; one that goes on in the next page is told to be partial."""
+    begin = _begin(params.get("NextToken"))
+    stretch = _Stretch(begin, begin + min(params.get("MaxDatapoints", MOST_POINTS), MOST_POINTS))
+    shown, first = [], 0
+    for result in results:
+        many = len(result["Values"])
+        part = stretch.of(first, many)
+        if part is not None:
+            shown.append(_cut(result, part))
+        first += many
+    more = {"NextToken": f"metric-data/{stretch.end}"} if first > stretch.end else {}
+    return {"MetricDataResults": shown, "Messages": [], **more}
 
 
-def _fits(metric: Key, told: Mapping[str, Any], wanted: Mapping[str, str | None]) -> bool:
-    own = dict(metric.dimensions)
-    return (
-        told.get("Namespace", metric.namespace) == metric.namespace
-        and told.get("MetricName", metric.name) == metric.name
-        and all(name in own and value in (None, own[name]) for name, value in wanted.items())
-    )
-
-
-def _shown(metric: Key) -> dict[str, Any]:
+def _cut(result: dict[str, Any], part: slice) -> dict[str, Any]:
+    whole = part.stop == len(result["Values"])
     return {
-        "Namespace": metric.namespace,
-        "MetricName": metric.name,
-        "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+        **result,
+        "Timestamps": result["Timestamps"][part],
+        "Values": result["Values"][part],
+        "StatusCode": "Complete" if whole else "PartialData",
     }
 
 
-def _epoch(value: Any, otherwise: float) -> float:
-    if value is None:
-        return otherwise
-    return value.timestamp() if isinstance(value, datetime) else float(value)
+def _begin(token: str | None) -> int:
+    if token is None:
+        return 0
+    found = TOKEN.fullmatch(token)
+    if found is None:
+        raise AwsError("InvalidNextToken", "The next token specified is invalid.")
+    return int(found[1])

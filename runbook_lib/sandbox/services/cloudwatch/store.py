@@ -1,4 +1,4 @@
-"""What CloudWatch knows: the points of every metric by minute, the alarms and their history."""
+"""What CloudWatch knows: the points of every metric by time, the alarms and their history."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram, merged
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
-MINUTE = 60
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 LATE = 60.0  # a late point becomes visible that long after the others
 Dimensions = tuple[tuple[str, str], ...]
+# How old points may be that a period can show (GetMetricData, Period; CloudWatch keeps a point for 455 days):
+# (the period must be a multiple of it, seconds).
+RETENTION = ((1, 3 * HOUR), (MINUTE, 15 * DAY), (5 * MINUTE, 63 * DAY), (HOUR, 455 * DAY))
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,30 @@ class Key:
 
 @dataclass(frozen=True)
 class Part:
-    """Samples of one minute, and from when on they can be read."""
+    """Samples of one minute (or second), from when on they can be read, and in what they are measured."""
 
     visible: float
     samples: Histogram
+    unit: str = "None"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time, without its end, in periods that begin at its start."""
+
+    start: float
+    end: float
+    period: int
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """The start of every period."""
+        steps = int(-((self.end - self.start) // -self.period))
+        return tuple(self.start + step * self.period for step in range(steps))
+
+    def place(self, at: float) -> float:
+        """The start of the period that a time belongs to."""
+        return self.start + (at - self.start) // self.period * self.period
 
 
 @dataclass
@@ -44,13 +67,19 @@ class Alarm:
     actions_enabled: bool = True
     state: str = "INSUFFICIENT_DATA"
     reason: str = "Unchecked: Initial alarm creation"
-    reason_data: str = "{}"
-    changed: float = 0.0
+    reason_data: str = ""
+    changed: float = 0.0  # when its state or the reason for it was last written
+    entered: float = 0.0  # when it entered its state
+
+    @property
+    def composite(self) -> bool:
+        """Whether it watches other alarms."""
+        return "AlarmRule" in self.told
 
 
 @dataclass
 class CloudWatchStore:
-    """Points by metric and minute; alarms by name; history newest last."""
+    """Points by metric and time; alarms by name; history newest last."""
 
     points: dict[Key, dict[int, list[Part]]] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
@@ -72,18 +101,29 @@ def key(namespace: str, name: str, dimensions: Mapping[str, str] | Iterable[Mapp
     return Key(namespace, name, tuple(sorted(dimensions.items())))
 
 
-def add(world: World, metric: Key, minute: int, samples: Histogram, *, visible: float) -> None:
-    """Add samples to a minute of a metric."""
+def add(world: World, metric: Key, at: int, samples: Histogram, *, visible: float, unit: str = "None") -> None:
+    """Add samples to a minute (or second) of a metric."""
     if samples:
-        store(world).points.setdefault(metric, {}).setdefault(minute, []).append(Part(visible, samples))
+        store(world).points.setdefault(metric, {}).setdefault(at, []).append(Part(visible, samples, unit))
 
 
-def visible(world: World, metric: Key, start: float, end: float, period: int) -> dict[float, Histogram]:
-    """What can be read now of a metric between two times, by the start of each period."""
+def visible(world: World, metric: Key, window: Window, *, unit: str | None = None) -> dict[float, Histogram]:
+    """What can be read now of a metric, by the start of each period; a unit leaves out what has another."""
     found: dict[float, list[Histogram]] = {}
-    for minute, parts in store(world).points.get(metric, {}).items():
-        if start <= minute < end:
-            seen = [part.samples for part in parts if part.visible <= world.now]
+    oldest = world.now - _age(window.period)
+    for at, parts in store(world).points.get(metric, {}).items():
+        if window.start <= at < window.end and at >= oldest:
+            seen = [part.samples for part in parts if part.visible <= world.now and unit in (None, part.unit)]
             if seen:
-                found.setdefault(minute - (minute - start) % period if period > MINUTE else minute, []).extend(seen)
+                found.setdefault(window.place(at), []).extend(seen)
     return {at: merged(samples) for at, samples in sorted(found.items())}
+
+
+def units(world: World, metric: Key) -> list[str]:
+    """The units that a metric was measured in."""
+    parts = store(world).points.get(metric, {}).values()
+    return sorted({part.unit for each in parts for part in each})
+
+
+def _age(period: int) -> float:
+    return next(age for multiple, age in reversed(RETENTION) if period % multiple == 0)

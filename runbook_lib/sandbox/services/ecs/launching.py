@@ -185,10 +185,10 @@ def _with_running_containers(world: World, task: Task) -> Task:
 
 
 def _run(world: World, tasks: Sequence[Task]) -> None:
-    from runbook_lib.sandbox.traffic import modelled
+    from runbook_lib.sandbox import traffic
     from runbook_lib.sandbox.traffic.behaviour import Behaviour
 
-    modelled.touch(world)
+    traffic.touch(world)
     behaviour = Behaviour.of(tasks[0].environment)
     listening = world.now + behaviour.start_seconds
     running = [

@@ -159,9 +159,9 @@ def _next(world: World, tasks: Sequence[Task], step: str, delay: float) -> None:
 
 
 def _touch(world: World) -> None:
-    from runbook_lib.sandbox.traffic import modelled
+    from runbook_lib.sandbox import traffic
 
-    modelled.touch(world)
+    traffic.touch(world)
 
 
 # step -> the status in which a task takes it, and what it does

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRUTH = r"true|false"
 ANY = r".*"
+ACCESS_LOG = ("access_logs.s3.enabled", "access_logs.s3.bucket", "access_logs.s3.prefix")
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,20 @@ def modify_load_balancer(call: Call) -> dict[str, Any]:
     for kind in ("access_logs", "connection_logs", "health_check_logs"):
         if values[f"{kind}.s3.enabled"] == "true":
             _bucket_must_exist(call, values[f"{kind}.s3.bucket"])
+    if any(values[key] != found.attributes[key] for key in ACCESS_LOG):
+        _start_access_log(call, found.arn, values)
     store(call.world).load_balancers[found.arn] = replace(found, attributes=values)
     return shown(values)
+
+
+def _start_access_log(call: Call, balancer: str, values: Mapping[str, str]) -> None:
+    from runbook_lib.sandbox import traffic
+
+    enabled, bucket, prefix = (values[key] for key in ACCESS_LOG)
+    if "AWSLogs" in prefix:
+        raise AwsError("ValidationError", "The value of 'access_logs.s3.prefix' cannot contain 'AWSLogs'")
+    if enabled == "true":
+        traffic.start_access_log(call.world, balancer, into=bucket, prefix=prefix)
 
 
 def _bucket_must_exist(call: Call, bucket: str) -> None:

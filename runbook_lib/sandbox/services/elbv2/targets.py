@@ -197,6 +197,6 @@ def _current(world: World, tg_arn: str, ip: str, port: int, version: int) -> Tar
 
 
 def _touch(world: World) -> None:
-    from runbook_lib.sandbox.traffic import modelled
+    from runbook_lib.sandbox import traffic
 
-    modelled.touch(world)
+    traffic.touch(world)
