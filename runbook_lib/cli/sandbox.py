@@ -51,10 +51,10 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from runbook_lib.runs.world import arguments_for
-    from runbook_lib.sandbox import server
+    from runbook_lib.sandbox import serving
 
     state = ["--state", str(arguments.state)] if arguments.state else []
-    return server.main(["--port", str(arguments.port), *state, *arguments_for(arguments.file, arguments.settings)])
+    return serving.main(["--port", str(arguments.port), *state, *arguments_for(arguments.file, arguments.settings)])
 
 
 def _advance(world: Any, arguments: argparse.Namespace) -> Any:

@@ -15,7 +15,7 @@ from runbook_lib import params
 from runbook_lib.errors import BadInput, OutOfTime, RunbookError
 
 URL = "RUNBOOK_SANDBOX_URL"
-SERVER = (sys.executable, "-P", "-m", "runbook_lib.sandbox.server", "--port", "0")
+SERVER = (sys.executable, "-P", "-m", "runbook_lib.sandbox.serving", "--port", "0")
 FIGURES = ("seed", "scale", "realism", "requests_per_second")
 START, END = 60.0, 20.0  # seconds that the server may take to start and to end
 
