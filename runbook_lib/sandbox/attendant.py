@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -64,6 +65,12 @@ def _status(world: World) -> Reply:
     return as_json(status_of(world))
 
 
+def _overview(world: World) -> Reply:
+    from runbook_lib.sandbox.overview import overview_of
+
+    return as_json(overview_of(world))
+
+
 def status_of(world: World) -> dict[str, Any]:
     """What can be said of a world at a glance; times are epoch seconds."""
     return {
@@ -75,10 +82,11 @@ def status_of(world: World) -> dict[str, Any]:
         "account": world.settings.account,
         "region": world.settings.region,
         "clock": world.settings.clock,
+        "pid": os.getpid(),
     }
 
 
-QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status}
+QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status, "overview": _overview}
 
 
 def as_json(content: Any, status: int = 200) -> Reply:

@@ -21,6 +21,7 @@ READS = re.compile(r"(BatchDescribe|BatchGet|Describe|Filter|Get|Head|List|Looku
 MAKING = frozenset(
     {
         "DescribeKey",
+        "DescribeReservedInstancesOfferings",
         "GetAuthorizationToken",
         "GetCredentials",
         "GetFederationToken",

@@ -219,7 +219,7 @@ class Server:
                 next_step="nothing is lost meanwhile, for the journal has it; save again when it has ended",
             )
         self._keeper.save(self.world)
-        ticket.answer.set_result(as_json({"saved": str(self._keeper.state)}))
+        ticket.answer.set_result(as_json({"saved": str(self._keeper.state.absolute())}))
 
     def _reset(self, ticket: Ticket) -> None:
         self.world.participants.close()

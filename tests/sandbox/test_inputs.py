@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from release_stage import begin
 
-from runbook_lib.sandbox import inputs
+from runbook_lib.sandbox import inputs, moto_seam, moto_state
 from runbook_lib.sandbox.front import Ticket
 
 REQUESTS = yaml.safe_load((Path(__file__).parents[1] / "cases/sandbox/requests.yaml").read_text(encoding="utf-8"))
@@ -52,3 +58,46 @@ def test_no_credentials_are_written_down() -> None:
 def test_an_outline_tells_another_content_and_not_another_order(body: bytes, same: bool) -> None:
     """moto's sets come in another order in another process."""
     assert (inputs.outline((200, {}, b"[a,b]")) == inputs.outline((200, {}, body))) is same
+
+
+# The services that a release touches, and those that its runbooks read besides.
+SERVICES = """
+ecs elbv2 ecr codecommit codebuild codepipeline codedeploy cloudwatch application-autoscaling iam codeconnections logs
+events lambda s3 sts ec2 secretsmanager ssm sns sqs kms
+""".split()  # noqa: SIM905
+
+
+def test_what_counts_as_a_read_leaves_every_service_as_it_is() -> None:
+    """Every operation that needs no parameters, in a world with a release pipeline."""
+    world = begin().world
+    for name in SERVICES:
+        client = world.gateway.client(name, caller=world.operator)
+        for operation in filter(_reads_without_parameters(client), client.meta.service_model.operation_names):
+            before = _content(world)
+            with contextlib.suppress(ClientError):  # one that is not served says so
+                getattr(client, xform_name(operation))()
+            after = _content(world)
+            assert [part for part in before if before[part] != after[part]] == [], f"{name}.{operation}"
+
+
+def _reads_without_parameters(client: Any) -> Any:
+    def reads(operation: str) -> bool:
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        headers = {"X-Amz-Target": f"x.{operation}"}
+        return inputs.only_reads(Ticket("POST", "/", headers, b"")) and not (shape and shape.required_members)
+
+    return reads
+
+
+def _content(world: Any) -> dict[Any, bytes]:
+    """What each service keeps, ours and moto's."""
+    moto_seam.enter(world)
+    backends = list(moto_state._backends())
+    content = {name: pickle.dumps(store) for name, store in world._stores.items()}
+    return content | {name: _written(backend, backends) for name, backend in backends}
+
+
+def _written(backend: Any, backends: list[Any]) -> bytes:
+    buffer = io.BytesIO()
+    moto_state._Pickler(buffer, {id(each): name for name, each in backends}).dump(backend.__dict__)
+    return buffer.getvalue()
