@@ -15,6 +15,7 @@ from runbook_lib.runs.directory import RUNS, shown
 from runbook_lib.runs.walk import exit_on_stop
 
 __all__ = ["exit_on_stop", "prepare_folder", "serve"]
+STATE = "world.state"
 PROGRESS = {"RUNBOOK_PROGRESS": "in_place"}
 
 

@@ -13,9 +13,11 @@ from typing import IO, Any
 
 from runbook_lib import params
 from runbook_lib.errors import BadInput, OutOfTime, RunbookError
+from runbook_lib.runs.directory import RUNS
 
 URL = "RUNBOOK_SANDBOX_URL"
-SERVER = (sys.executable, "-P", "-m", "runbook_lib.sandbox.server", "--port", "0")
+SERVER = (sys.executable, "-P", "-m", "runbook_lib.sandbox.serving", "--port", "0", "--until-closed")
+NOTES = Path(RUNS) / "sandbox"  # below the folder that one works in: where served worlds are found
 FIGURES = ("seed", "scale", "realism", "requests_per_second")
 START, END = 60.0, 20.0  # seconds that the server may take to start and to end
 
@@ -68,7 +70,7 @@ def served_world(arguments: Sequence[str], *, log: Path, command: Sequence[str] 
     with log.open("wb") as output:
         server = subprocess.Popen(
             [*command, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to: it ends with this process, and the world with it
             stdout=subprocess.PIPE,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the notebook; the world ends after it
@@ -112,5 +114,6 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-    if server.stdout is not None:
-        server.stdout.close()
+    for pipe in (server.stdin, server.stdout):
+        if pipe is not None:
+            pipe.close()

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox import moto_protocol, services
+from runbook_lib.sandbox import inputs, moto_protocol, services
 from runbook_lib.sandbox.front import Reply, Ticket
+from runbook_lib.sandbox.inputs import CONTROL
 from runbook_lib.sandbox.traffic import answering
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
-
-CONTROL = "/_sandbox/"
-MOVING = frozenset(CONTROL + name for name in ("wait", "advance", "save", "reset", "stop"))
 
 
 class Attendant:
@@ -27,17 +26,20 @@ class Attendant:
         self.world = world
 
     @staticmethod
-    def moves_time(ticket: Ticket) -> bool:
-        """Whether a ticket asks for something that cannot be done while a child is running."""
-        return ticket.path in MOVING
+    def waits_for_children(ticket: Ticket) -> bool:
+        """Whether a ticket asks for something that may not be done while a child is running."""
+        return not (ticket.from_child or inputs.only_reads(ticket))
 
     def serve(self, ticket: Ticket) -> None:
-        """Answer a ticket; what goes wrong in the sandbox itself is told as InternalFailure and printed."""
+        """Answer a ticket at once."""
+        ticket.answer.set_result(self.reply(ticket))
+
+    def reply(self, ticket: Ticket) -> Reply:
+        """The answer to a ticket; what goes wrong in the sandbox itself is told as InternalFailure and printed."""
         try:
-            reply = self._reply(ticket)
+            return self._reply(ticket)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client must get an answer
-            reply = internal_failure(error, f"{ticket.method} {ticket.path}")
-        ticket.answer.set_result(reply)
+            return internal_failure(error, f"{ticket.method} {ticket.path}")
 
     def _reply(self, ticket: Ticket) -> Reply:
         if answering.is_for_balancer(ticket.host):
@@ -66,6 +68,12 @@ def _status(world: World) -> Reply:
     return as_json(status_of(world))
 
 
+def _overview(world: World) -> Reply:
+    from runbook_lib.sandbox.overview import overview_of
+
+    return as_json(overview_of(world))
+
+
 def status_of(world: World) -> dict[str, Any]:
     """What can be said of a world at a glance; times are epoch seconds."""
     return {
@@ -77,10 +85,11 @@ def status_of(world: World) -> dict[str, Any]:
         "account": world.settings.account,
         "region": world.settings.region,
         "clock": world.settings.clock,
+        "pid": os.getpid(),
     }
 
 
-QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status}
+QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status, "overview": _overview}
 
 
 def as_json(content: Any, status: int = 200) -> Reply:

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from runbook_lib.errors import BadInput
+
 LOOPBACK = "127.0.0.1"
 NO_BODY = (204, 304)
 
@@ -24,6 +26,7 @@ class Ticket:
     target: str  # path and query, as they came
     headers: dict[str, str]
     body: bytes
+    from_child: bool = False  # whether a child process of the world sent it
     answer: Future[Reply] = field(default_factory=Future)
 
     @property
@@ -45,13 +48,17 @@ Inbox = queue.SimpleQueue[Any]
 
 
 class Front:
-    """Listens on 127.0.0.1 and puts what comes into an inbox."""
+    """Listens on 127.0.0.1 and puts what comes into an inbox; what comes before open() waits on its connection."""
 
-    def __init__(self, inbox: Inbox, *, port: int = 0) -> None:
-        self._server = _Server((LOOPBACK, port), _Handler)
-        self._server.inbox = inbox
+    def __init__(self, inbox: Inbox, *, port: int = 0, for_children: bool = False) -> None:
+        self._server = _bound(port)
+        self._server.inbox, self._server.for_children = inbox, for_children
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def open(self) -> Front:
+        """Begin to take requests."""
         self._thread.start()
+        return self
 
     @property
     def url(self) -> str:
@@ -59,9 +66,22 @@ class Front:
 
     def close(self) -> None:
         """Stop listening; requests that are not answered yet are dropped."""
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
+
+
+def _bound(port: int) -> _Server:
+    try:
+        return _Server((LOOPBACK, port), _Handler)
+    except OSError as error:
+        raise BadInput(
+            where=f"port {port}",
+            seen=f"it cannot be listened on ({error.strerror})",
+            wanted=f"a free port of {LOOPBACK}",
+            next_step="choose another with --port, or 0 for any free one",
+        ) from error
 
 
 class _Server(ThreadingHTTPServer):
@@ -69,6 +89,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     inbox: Inbox
+    for_children: bool
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is no news."""
@@ -81,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _serve(self) -> None:
-        ticket = Ticket(self.command, self.path, dict(self.headers.items()), self._body())
+        headers, body = dict(self.headers.items()), self._body()
+        ticket = Ticket(self.command, self.path, headers, body, from_child=self.server.for_children)
         self.server.inbox.put(ticket)
         self._send(*ticket.answer.result())
 

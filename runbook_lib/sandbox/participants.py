@@ -3,6 +3,12 @@
 The world has one owner, the thread that waits on it. It starts a child and pumps: it answers the requests of the
 child until that exits or sleeps, at a time that stands still. So time advances only when every child waits in the
 world or has ended, and no handler ever runs on two threads.
+
+Children have a listener of their own. What comes through it is a consequence of what the world does, and is answered
+at once; what somebody else wants to change meanwhile waits until the child sleeps or has ended. So a child finds the
+same world each time that it is run at the same moment, whoever else is there, and a journal of what came from outside
+is enough to have everything again (sandbox/server.py). On the scaled clock those others wait as long as the child
+works, which takes no time of the world; on the virtual clock the end of the whole wait in which it was started.
 """
 
 from __future__ import annotations
@@ -77,15 +83,15 @@ class Participants:
         self.children: dict[str, Child] = {}
         self.inbox: Inbox = queue.SimpleQueue()
         self.held: list[Exited | Ticket] = []  # from children that were asleep when they sent it
-        self.deferred: list[Ticket] = []  # what would move time, and came while a child was running
+        self.deferred: list[Ticket] = []  # what changes the world from outside, and came while a child was running
         self._front: Front | None = None
-        self._served = False
+        self._stays = False
         self._next = 0
         _all.add(self)
 
-    def serve(self, front: Front) -> None:
-        """Use a listener that stays, with self.inbox as its inbox."""
-        self._front, self._served = front, True
+    def join(self, inbox: Inbox) -> None:
+        """Let what children send come into the inbox of a server; their listener stays open once it is."""
+        self.inbox, self._stays = inbox, True
 
     @property
     def listening(self) -> bool:
@@ -105,7 +111,7 @@ class Participants:
         from runbook_lib.sandbox.services.sts import session_arn
 
         if self._front is None:
-            self._front = Front(self.inbox)
+            self._front = Front(self.inbox, for_children=True).open()
         own = self.world.settings
         key, secret = self.world.gateway.credentials_for(session_arn(role_arn, session))
         return {
@@ -162,7 +168,7 @@ class Participants:
                 self._forget(child)
             elif item.path == SLEEP:
                 self._sleep(item, child)
-            elif attendant.moves_time(item):
+            elif attendant.waits_for_children(item):
                 self.deferred.append(item)
             else:
                 attendant.serve(item)
@@ -217,12 +223,13 @@ class Participants:
         self._close_if_alone()
 
     def _close_if_alone(self) -> None:
-        if not self.children and not self._served and self._front is not None:
+        if not self.children and not self._stays and self._front is not None:
             self._front.close()
             self._front = None
 
     def close(self) -> None:
-        """End all children."""
+        """End all children, and close their listener."""
+        self._stays = False
         for child in list(self.children.values()):
             child.kill_group()
             self._forget(child)

@@ -111,6 +111,11 @@ class RemoteSandbox:
         told: dict[str, Any] = json.loads(self.line.ask("status"))
         return told
 
+    def overview(self) -> dict[str, Any]:
+        """What goes on in the world: deployments, pipelines, builds, services and alarms."""
+        told: dict[str, Any] = json.loads(self.line.ask("overview"))
+        return told
+
     def save(self) -> None:
         """Have the server save the world into its state file."""
         self.line.ask("save", {})

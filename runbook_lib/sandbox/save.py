@@ -1,6 +1,7 @@
 """Saves a whole world in one file and loads it again, in mid-deployment too.
 
-The file is good for the same version of moto only, and it is code: a file of somebody else is refused.
+The file is good for the same version of moto only, and it is code: a file of somebody else is refused. Its name among
+journals is its checksum; it says itself which journal it holds already, so that one of the two may be newer.
 """
 
 from __future__ import annotations
@@ -8,68 +9,59 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from runbook_lib.errors import BadInput, Refused
+from runbook_lib.errors import Refused
 from runbook_lib.sandbox import moto_state
+from runbook_lib.sandbox.files import read_own, replace_file, unusable
 from runbook_lib.sandbox.world import World
 
-HEADER = f"runbook sandbox world, format 1, moto {moto_state.VERSION}\n".encode()
+HEADER = f"runbook sandbox world, format 2, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
 LINE = b"\n"
+WHAT = "saved world"
 
 
-def save(world: World, path: str | Path) -> None:
-    """Write a world into a file, at once or not at all; refused while a child process lives in it."""
-    data = moto_state.dump(world)
+@dataclass(frozen=True)
+class Saved:
+    """A world as it was saved: its name, and the name of the save whose journal it holds already ("" for none)."""
+
+    world: World
+    name: str
+    holds: str
+
+
+def save(world: World, path: str | Path, *, holds: str = "") -> str:
+    """Write a world into a file, at once or not at all; refused while a child process lives in it. Gives its name."""
+    content = holds.encode() + LINE + moto_state.dump(world)
+    digest = hashlib.sha256(content)
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(HEADER + hashlib.sha256(data).digest() + data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)
-    except OSError:
-        os.unlink(name)
-        raise
+    replace_file(target, HEADER + digest.digest() + content)
+    return digest.hexdigest()
 
 
 def load(path: str | Path) -> World:
     """The world in a file; refused when the file is damaged, of another version or somebody else's."""
-    data = _read(Path(path))
+    return read(path).world
+
+
+def read(path: str | Path) -> Saved:
+    """A world and what its file says of it; refused as by load()."""
+    data = read_own(Path(path), what=WHAT)
     if not data.startswith(HEADER):
-        raise _unusable(
-            path, f"it begins with {data.partition(LINE)[0][:60]!r}", f"a world saved with {HEADER.decode().strip()}"
-        )
-    digest, content = data[len(HEADER) : len(HEADER) + DIGEST], data[len(HEADER) + DIGEST :]
-    if hashlib.sha256(content).digest() != digest:
-        raise _unusable(path, "it is damaged: its content does not fit its checksum", "the file as it was saved")
-    return moto_state.load(content)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        owner = path.stat().st_uid
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unusable(path, f"it cannot be read ({error.strerror})", "a saved world") from error
-    if owner != os.getuid():
-        raise _unusable(path, f"it belongs to user {owner}", "a file of your own, because loading it runs its code")
-    return data
-
-
-def _unusable(path: str | Path, seen: str, wanted: str) -> BadInput:
-    return BadInput(
-        where=f"saved world {path}",
-        seen=seen,
-        wanted=wanted,
-        next_step="name another file, or remove this one to begin anew",
-    )
+        seen = f"it begins with {data.partition(LINE)[0][:60]!r}"
+        raise unusable(path, what=WHAT, seen=seen, wanted=f"a world saved with {HEADER.decode().strip()}")
+    told, content = data[len(HEADER) : len(HEADER) + DIGEST], data[len(HEADER) + DIGEST :]
+    digest = hashlib.sha256(content)
+    if digest.digest() != told:
+        seen = "it is damaged: its content does not fit its checksum"
+        raise unusable(path, what=WHAT, seen=seen, wanted="the file as it was saved")
+    holds, _, dumped = content.partition(LINE)
+    return Saved(moto_state.load(dumped), digest.hexdigest(), holds.decode())
 
 
 @contextmanager
@@ -88,8 +80,7 @@ def locked(path: Path | None) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
-        beside.unlink(missing_ok=True)
+        yield  # the lock ends with the process, however that ends; the file stays, or two could hold one each
 
 
 def _held(path: Path, beside: Path) -> Refused:

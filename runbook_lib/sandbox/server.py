@@ -1,51 +1,58 @@
-"""Serves a world on loopback for other processes: notebooks of one walk, the AWS CLI, any AWS client.
+"""The owner of a served world: it answers what the listener brings and loses no change that it acknowledged.
 
-    python -m runbook_lib.sandbox.server --port 0 --state FILE [--set seed=2] [--set clock=scaled]
+With a state file that holds when the process is killed, too. A world is deterministic: what came from outside, in its
+order and at its times, gives the same world again. So each input is written to a journal before it is acknowledged
+(sandbox/keeper.py), and after a start what the journal holds is done again upon the last save (sandbox/following.py).
+Inputs are
 
-prints one JSON line with its URL when it is ready, and saves the world into FILE when it ends.
+* calls that may change the world; reads are none (sandbox/inputs.py);
+* waits, on the virtual clock; on the scaled one the time that it is, before anybody can see that something happened;
+* what was seen outside, by Server.input(name, content): a health check of a real process, its exit, a request that it
+  answered. Whoever watches the outside puts such news into the server's inbox and lets the owner call input().
+
+What children do is no input but a consequence (sandbox/participants.py). All that waits in the inbox is done first and
+put on the disk at once; then everybody is answered.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import queue
-import signal
-import sys
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from runbook_lib.errors import BadInput, RunbookError
-from runbook_lib.sandbox import moto_seam, save
+from runbook_lib.errors import BadInput, Refused, RunbookError
+from runbook_lib.sandbox import inputs, moto_seam, services
 from runbook_lib.sandbox.attendant import Attendant, as_json, internal_failure, status_of
 from runbook_lib.sandbox.child import Exited
 from runbook_lib.sandbox.clocks import ScaledClock, clock_of
 from runbook_lib.sandbox.front import Front, Inbox, Reply, Ticket
+from runbook_lib.sandbox.inputs import Input
+from runbook_lib.sandbox.keeper import Keeper
 from runbook_lib.sandbox.participants import SLEEP
-from runbook_lib.sandbox.settings import Settings, from_texts
 from runbook_lib.sandbox.world import World
 
+AT_ONCE = 32  # answers that wait for the same writing to the disk
 STOP = object()
 
 
 class Server:
     """The one owner of a served world: it takes what the listener brings, one item after the other."""
 
-    def __init__(self, world: World, *, port: int = 0, state: Path | None = None) -> None:
-        self.state = state
-        self._inbox: Inbox = queue.SimpleQueue()
-        self._front = Front(self._inbox, port=port)
+    def __init__(self, world: World, *, front: Front, inbox: Inbox, keeper: Keeper | None = None) -> None:
+        self._inbox, self._front, self._keeper = inbox, front, keeper
         self._waiting: list[tuple[float, Ticket]] = []
+        self._unsaid: list[tuple[Ticket, Reply]] = []  # answers that wait until what they say is on the disk
+        self._drawn: Counter[str] = Counter()
+        self._marked = world.now
         self._running = True
         self._adopt(world)
 
     def _adopt(self, world: World) -> None:
         self.world, self.clock, self._attendant = world, clock_of(world), Attendant(world)
-        world.participants.inbox = self._inbox
-        world.participants.serve(self._front)
+        world.participants.join(self._inbox)
 
     @property
     def url(self) -> str:
@@ -57,25 +64,46 @@ class Server:
 
     def run(self) -> None:
         """Serve until somebody asks to stop; then save."""
+        self._front.open()
         while self._running:
-            self._step()
+            item = self._next()
+            with self._at_work():
+                self._step(item)
+        self._end()
+
+    def _end(self) -> None:
+        self._acknowledge()
+        lives = bool(self.world.participants.children)
         self.world.participants.close()
-        if self.state is not None:
-            save.save(self.world, self.state)
+        if self._keeper is not None and not lives:
+            self._keeper.save(self.world)
+        # With a child the journal is what is kept: it is run again from its beginning when the world is served again.
         self._front.close()
 
-    def _step(self) -> None:
-        item = self._next()
-        self.clock.catch_up()
+    def _step(self, item: Any) -> None:
+        self._catch_up()
         if item is STOP:
             self._running = False
         elif isinstance(item, Exited) or (isinstance(item, Ticket) and item.path == SLEEP):
             self.world.participants.held.append(item)
-        elif item is not None and self._attendant.moves_time(item):
-            self._move(item)
         elif item is not None:
-            self._attendant.serve(item)
+            self._take(item)
         self._release()
+        if len(self._unsaid) >= AT_ONCE or (self._inbox.empty() and not self.world.participants.deferred):
+            self._acknowledge()
+
+    def _take(self, ticket: Ticket) -> None:
+        if ticket.from_child:
+            self._attendant.serve(ticket)
+        elif ticket.path in MOVES:
+            self._acknowledge()
+            self._move(ticket)
+        elif inputs.only_reads(ticket):
+            self._read(ticket)
+        else:
+            reply = self._attendant.reply(ticket)
+            self._note(inputs.call(self.world.now, ticket, reply))
+            self._unsaid.append((ticket, reply))
 
     def _next(self) -> Any:
         deferred = self.world.participants.deferred
@@ -96,7 +124,58 @@ class Server:
             moments.append(due)
         return max(0.0, (min(moments) - self.clock.due()) / self.clock.scale) if moments else None
 
-    # ---- what moves time, or replaces it
+    # ---- what is kept
+
+    def input(self, name: str, content: Any) -> None:
+        """Let a handler happen now, handler(world, content), with something that was seen outside; content is JSON.
+
+        It is written down like a call: a world that is served again lets it happen again, at the same time.
+        """
+        services.handler(name)(self.world, content)
+        self._note(Input(self.world.now, "seen", {"name": name, "content": content}))
+
+    def _note(self, given: Input) -> None:
+        if self._keeper is not None:
+            self._keeper.note(given.after(self._drawn))
+            self._drawn.clear()
+            self._marked = given.time
+
+    def _read(self, ticket: Ticket) -> None:
+        """Answer at once, unless an answer before it still waits; note what the world's counters lost by it."""
+        before = Counter(self.world.ids.counters)
+        self._unsaid.append((ticket, self._attendant.reply(ticket)))
+        self._drawn += Counter(self.world.ids.counters) - before
+
+    def _catch_up(self) -> None:
+        """Let happen what is due by the wall; a world that somebody has seen later does not go back behind it."""
+        due = self.world.next_event_time()
+        self.clock.catch_up()
+        if not isinstance(self.clock, ScaledClock):
+            return
+        happened = due is not None and due <= self.world.now and due > self._marked
+        if happened or self.world.now - self._marked > self.clock.scale:
+            self._note(Input(self.world.now, "time", {}))
+
+    def _acknowledge(self) -> None:
+        """Give the answers that waited for the disk."""
+        if self._keeper is not None and self._unsaid:
+            self._keeper.sync()
+        for ticket, reply in self._unsaid:
+            ticket.answer.set_result(reply)
+        self._unsaid.clear()
+        if self._keeper is not None and self._keeper.due and not self.world.participants.children:
+            self._save_by_itself(self._keeper)
+
+    def _save_by_itself(self, keeper: Keeper) -> None:
+        try:
+            keeper.save(self.world)
+        except OSError as error:
+            keeper.put_off(str(error.strerror))
+
+    def _at_work(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._keeper is None else self._keeper.working()
+
+    # ---- what moves time, or replaces the world
 
     def _move(self, ticket: Ticket) -> None:
         try:
@@ -112,25 +191,44 @@ class Server:
         if isinstance(self.clock, ScaledClock):
             self._waiting.append((until, ticket))
             return
-        self.world.run_until(until)
-        ticket.answer.set_result(self._status())
+        self._let_pass(until)
+        self._unsaid.append((ticket, self._status()))
+
+    def _let_pass(self, until: float) -> None:
+        since, broke = self.world.now, ""
+        try:
+            self.world.run_until(until)
+        except Exception as error:
+            broke = type(error).__name__
+            raise
+        finally:
+            self._note(Input(since, "wait", {"until": until, "broke": broke}))
 
     def _release(self) -> None:
         over = [each for each in self._waiting if each[0] <= self.world.now]
         self._waiting = [each for each in self._waiting if each[0] > self.world.now]
-        for _, ticket in over:
-            ticket.answer.set_result(self._status())
+        self._unsaid += [(ticket, self._status()) for _, ticket in over]
 
     def _save(self, ticket: Ticket) -> None:
-        if self.state is None:
+        if self._keeper is None:
             raise BadInput(seen="no state file", wanted="a server started with --state FILE", next_step="restart it")
-        save.save(self.world, self.state)
-        ticket.answer.set_result(as_json({"saved": str(self.state)}))
+        if self.world.participants.children:
+            raise Refused(
+                seen=f"{len(self.world.participants.children)} running build or other process",
+                wanted="none, because a process cannot be saved",
+                next_step="nothing is lost meanwhile, for the journal has it; save again when it has ended",
+            )
+        self._keeper.save(self.world)
+        ticket.answer.set_result(as_json({"saved": str(self._keeper.state.absolute())}))
 
     def _reset(self, ticket: Ticket) -> None:
         self.world.participants.close()
         moto_seam.leave(self.world)
         self._adopt(World(self.world.settings))
+        self._drawn.clear()
+        self._marked = self.world.now
+        if self._keeper is not None:
+            self._keeper.save(self.world)
         ticket.answer.set_result(self._status())
 
     def _stop(self, ticket: Ticket) -> None:
@@ -165,50 +263,3 @@ def _asked(ticket: Ticket) -> dict[str, float]:
             next_step="send one of them as JSON",
         )
     return wanted
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Serve until stopped; the exit code is 0, or that of the error that kept it from starting."""
-    asked = _parser().parse_args(arguments)
-    try:
-        settings = from_texts(asked.set)
-        with save.locked(asked.state):
-            server = Server(_world(settings, asked), port=asked.port, state=asked.state)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _stopper(server))
-            print(json.dumps({"url": server.url, "pid": os.getpid()}), flush=True)  # noqa: T201
-            server.run()
-    except RunbookError as error:
-        print(f"sandbox: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runbook_lib.sandbox.server", description="Serve a sandbox world.")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
-    parser.add_argument("--state", type=Path, help="file that the world is loaded from and saved to")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a figure of the settings")
-    return parser
-
-
-def _world(settings: Settings, asked: argparse.Namespace) -> World:
-    if asked.state is None or not asked.state.exists():
-        return World(settings)
-    world = save.load(asked.state)
-    if asked.set and world.settings != settings:
-        raise BadInput(
-            where=str(asked.state),
-            seen=f"a world with {world.settings}",
-            wanted=f"a world with {settings}",
-            next_step="start without --set, or remove the state file to begin anew",
-        )
-    return world
-
-
-def _stopper(server: Server) -> Callable[[int, FrameType | None], None]:
-    return lambda number, frame: server.stop()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

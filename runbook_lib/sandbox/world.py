@@ -104,6 +104,10 @@ class World:
             self._stores[name] = services.new_store(name)
         return self._stores[name]
 
+    def has(self, name: str) -> bool:
+        """Whether a service has a store yet, that is, whether anybody has used it."""
+        return name in self._stores
+
     @property
     def gateway(self) -> Gateway:
         """The door through which AWS's protocols come in."""

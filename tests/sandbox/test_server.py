@@ -20,7 +20,7 @@ from runbook_lib.errors import BadInput
 from runbook_lib.sandbox import connect
 from runbook_lib.sandbox.remote import RemoteSandbox
 
-SERVE = [sys.executable, "-m", "runbook_lib.sandbox.server"]
+SERVE = [sys.executable, "-m", "runbook_lib.sandbox.serving"]
 PLAIN = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 

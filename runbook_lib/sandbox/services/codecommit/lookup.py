@@ -40,7 +40,9 @@ def named(world: World, name: str) -> Repository:
 
 
 def repository(world: World, params: dict[str, Any]) -> Repository:
-    """The repository that the call names."""
+    """The repository that the call names; some operations need a name that their models do not ask for."""
+    if "repositoryName" not in params:
+        raise AwsError("RepositoryNameRequiredException", "A repository name is required, but was not specified.")
     return named(world, params["repositoryName"])
 
 
