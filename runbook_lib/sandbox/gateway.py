@@ -147,7 +147,8 @@ class Gateway:
         except AwsError as error:
             return self._refuse(scope, error, here)
         url = f"https://{host}{clients.bucket_in(headers) if scope.service == 's3' else ''}{target}"
-        return self.handle(moto_protocol.foreign(method, url, {**headers, "Host": host}, body), scope=scope)
+        told = {name: value for name, value in headers.items() if name.lower() != "host"}
+        return self.handle(moto_protocol.foreign(method, url, {**told, "Host": host}, body), scope=scope)
 
     def handle(self, request: Request, *, scope: Scope | None = None) -> Answer:
         """The answer to a request; what goes wrong in a service itself is raised, never shown as AWS's."""

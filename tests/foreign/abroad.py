@@ -47,7 +47,7 @@ class Abroad:
             input=given,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=60,
         )
 
     def aws(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
