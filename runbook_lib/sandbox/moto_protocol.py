@@ -101,7 +101,8 @@ def run_wsgi(application: Any, method: str, target: str, headers: dict[str, str]
     environ = Request.from_primitives(
         method, f"http://{headers.get('Host', 'localhost')}{target}", headers, body
     ).environ
-    chunks, status, told = run_wsgi_app(application, environ, buffered=True)
+    # Not buffered: that would drop what an application gives to the function of start_response, as dulwich does.
+    chunks, status, told = run_wsgi_app(application, environ)
     return int(status.split()[0]), dict(told), b"".join(chunks)
 
 
