@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox import inputs, moto_protocol, services
+from runbook_lib.sandbox import cbor, inputs, moto_protocol, services
+from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.front import Reply, Ticket
 from runbook_lib.sandbox.inputs import CONTROL
 from runbook_lib.sandbox.traffic import answering
@@ -39,7 +40,7 @@ class Attendant:
         try:
             return self._reply(ticket)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client must get an answer
-            return internal_failure(error, f"{ticket.method} {ticket.path}")
+            return internal_failure(error, f"{ticket.method} {ticket.path}", protocol=_protocol(ticket.headers))
 
     def _reply(self, ticket: Ticket) -> Reply:
         if answering.is_for_balancer(ticket.host):
@@ -97,12 +98,17 @@ def as_json(content: Any, status: int = 200) -> Reply:
     return status, {"Content-Type": "application/json"}, json.dumps(content).encode()
 
 
-def internal_failure(error: Exception, asked: str) -> Reply:
+def internal_failure(error: Exception, asked: str, *, protocol: str = "json") -> Reply:
     """The reply to a request on which the sandbox itself broke; the traceback goes to its log."""
     sys.stderr.write(f"sandbox: {asked} broke:\n{''.join(traceback.format_exception(error))}")
-    told = {"__type": "InternalFailure", "message": f"{type(error).__name__}: {error}"}
-    return 500, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": "InternalFailure"}, _encode(told)
+    told = AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500)
+    return moto_protocol.plain_error(told, protocol=protocol)
 
 
-def _encode(content: Any) -> bytes:
-    return json.dumps(content).encode()
+def _protocol(headers: dict[str, str]) -> str:
+    """The protocol of a request by its headers alone: the request may be what broke the sandbox."""
+    told = {name.lower(): value for name, value in headers.items()}
+    if cbor.spoken(told):
+        return cbor.PROTOCOL
+    form = told.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return "rest-xml" if "/s3/aws4_request" in told.get("authorization", "") else "query" if form else "json"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,8 @@ ALONE: dict[str, Any] = {
     "read_timeout": None,
     "retries": {"mode": "standard"},
 }
+
+BUCKET = re.compile(r"(?!s3[.-])(.{3,}?)(?:\.s3(?:[.-].*?)?\.amazonaws\.com(?:\.cn)?|(?:\.s3(?:[.-].*?)?)?\.localhost)")
 
 Send = Callable[[AWSPreparedRequest, str], Answer]
 
@@ -52,6 +55,16 @@ def host(service: str, region: str) -> str | None:
     prefix = own.get_service_model(service).endpoint_prefix
     found = own._get_internal_component("endpoint_resolver").construct_endpoint(prefix, region)
     return str(found["hostname"]) if found else f"{prefix}.{region}.amazonaws.com"
+
+
+def bucket_in(headers: Mapping[str, str]) -> str:
+    """The bucket that a request to S3 names in its host, as the first part of a path; "" when it names none there.
+
+    Source: S3 user guide, VirtualHosting. On loopback SDKs put the bucket before the name of this machine.
+    """
+    named = next((value for name, value in headers.items() if name.lower() == "host"), "")
+    found = BUCKET.fullmatch(named.partition(":")[0].lower())
+    return f"/{found[1]}" if found else ""
 
 
 def make(service: str, *, region: str, key: tuple[str, str], send: Send, user_agent: str | None = None) -> Any:

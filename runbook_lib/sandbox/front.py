@@ -99,25 +99,42 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # one packet an answer
+    error_content_type = "text/plain"
+    error_message_format = "%(code)d %(message)s\n"
     server: _Server
 
     def _serve(self) -> None:
-        headers, body = dict(self.headers.items()), self._body()
+        try:
+            body = self._body()
+        except ValueError:
+            self.send_error(400, "The length of the body or of a chunk of it is no number")
+            return
+        headers = dict(self.headers.items())
         ticket = Ticket(self.command, self.path, headers, body, from_child=self.server.for_children)
         self.server.inbox.put(ticket)
         self._send(*ticket.answer.result())
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _serve
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come; what is written waits for the end of the answer otherwise."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return b"".join(iter(self._chunk, b""))
+            content = b"".join(iter(self._chunk, b""))
+            while self.rfile.readline().strip():
+                """Trailers end with an empty line; none of HTTP's own matters here."""
+            return content
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _chunk(self) -> bytes:
         size = int(self.rfile.readline().split(b";")[0], 16)
         data = self.rfile.read(size)
-        self.rfile.readline()
+        if size:
+            self.rfile.readline()
         return data
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:

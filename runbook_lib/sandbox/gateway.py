@@ -12,12 +12,13 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox import clients, moto_protocol, moto_seam, services, traffic
+from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, traffic
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
 from runbook_lib.sandbox.world import World
 
 SCOPE = re.compile(r"Credential=([^/%]+)(?:/|%2F)\d{8}(?:/|%2F)([^/%]+)(?:/|%2F)([^/%]+)")
+VERSION_2 = re.compile(r"AWS ([^: ]+):")
 # signing name -> botocore's name, where they differ (botocore's models, metadata.signingName)
 SIGNED_AS = {
     "cloudhsm": "cloudhsmv2",
@@ -118,42 +119,71 @@ class Gateway:
         """Who calls what, by the signature of a request; None when it is not signed."""
         found = SCOPE.search(request.headers.get("Authorization", "")) or SCOPE.search(request.query_string.decode())
         if found is None:
-            return None
+            return self._of_version_2(request)
         key, region, name = found.groups()
-        return Scope(self.world.principals.get(key, self.world.operator), region, SIGNED_AS.get(name, name))
+        return Scope(self._caller(key), region, SIGNED_AS.get(name, name))
+
+    def _of_version_2(self, request: Request) -> Scope | None:
+        """boto3 signs URLs of S3 by version 2 where nothing asks for version 4; that names no region."""
+        found = VERSION_2.search(request.headers.get("Authorization", ""))
+        key = found[1] if found else request.args.get("AWSAccessKeyId")
+        return Scope(self._caller(key), self.world.settings.region, "s3") if key else None
+
+    def _caller(self, key: str) -> str:
+        return self.world.principals.get(key, self.world.operator)
 
     def handle_foreign(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """The answer to a request that came through a socket; target is its path and query."""
         here = moto_protocol.foreign(method, f"http://localhost{target}", headers, body)
         scope = self.scope_of(here)
         if scope is None:
-            return moto_protocol.plain_error(NOT_SIGNED)
+            return moto_protocol.plain_error(NOT_SIGNED, protocol=moto_protocol.protocol_of("", here))
         host = clients.host(scope.service, scope.region)
         if host is None:
-            return moto_protocol.plain_error(_not_served(scope.service))
-        told = {**headers, "Host": host}
-        return self.handle(moto_protocol.foreign(method, f"https://{host}{target}", told, body), scope=scope)
+            protocol = moto_protocol.protocol_of(scope.service, here)
+            return moto_protocol.plain_error(_not_served(scope.service), protocol=protocol)
+        try:
+            headers, body = bodies.plain(headers, body, service=scope.service)
+        except AwsError as error:
+            return self._refuse(scope, error, here)
+        url = f"https://{host}{clients.bucket_in(headers) if scope.service == 's3' else ''}{target}"
+        told = {name: value for name, value in headers.items() if name.lower() != "host"}
+        return self.handle(moto_protocol.foreign(method, url, {**told, "Host": host}, body), scope=scope)
 
     def handle(self, request: Request, *, scope: Scope | None = None) -> Answer:
         """The answer to a request; what goes wrong in a service itself is raised, never shown as AWS's."""
         scope = scope or self.scope_of(request)
         if scope is None:
-            return moto_protocol.plain_error(NOT_SIGNED)
+            return moto_protocol.plain_error(NOT_SIGNED, protocol=moto_protocol.protocol_of("", request))
         ours = None if scope.moto_only else services.module(scope.service)
-        return self._from_moto(request, scope) if ours is None else self._from_ours(request, scope, ours)
-
-    def _from_ours(self, request: Request, scope: Scope, module: Any) -> Answer:
+        if ours is None and not cbor.spoken(request.headers):
+            return self._from_moto(request, scope)
         matched = moto_protocol.match(scope.service, request)
         if matched is None:
-            asked = request.headers.get("X-Amz-Target") or request.values.get("Action") or request.path
-            return self._refuse(scope, AwsError("NotImplemented", f"{scope.service}: no operation {asked}", 501))
-        scope = replace(scope, operation=matched.operation)
-        run = module.OPERATIONS.get(matched.operation)
+            asked = moto_protocol.asked_of(scope.service, request)
+            return self._refuse(
+                scope, AwsError("NotImplemented", f"{scope.service}: no operation {asked}", 501), request
+            )
+        return self._matched(matched, request, replace(scope, operation=matched.operation), ours)
+
+    def _matched(self, matched: Matched, request: Request, scope: Scope, module: Any) -> Answer:
+        run = module.OPERATIONS.get(matched.operation) if module is not None else None
         if run is not None:
             return self._run(run, matched, request, scope)
-        if matched.operation in getattr(module, "MOTO", ()):
-            return self._from_moto(request, scope)
-        return self._refuse(scope, _not_implemented(scope))
+        if module is not None and matched.operation not in getattr(module, "MOTO", ()):
+            return self._refuse(scope, _not_implemented(scope), request)
+        if matched.protocol == cbor.PROTOCOL:
+            return self._translated(matched, request, scope)
+        return self._from_moto(request, scope)
+
+    def _translated(self, matched: Matched, request: Request, scope: Scope) -> Answer:
+        """What moto answers to a request in a protocol that it does not speak."""
+        try:
+            result = self._call(matched, request, scope).moto()
+        except AwsError as error:
+            return self._refuse(scope, error, request)
+        self._record(scope, "")
+        return moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
 
     def _run(self, run: Any, matched: Matched, request: Request, scope: Scope) -> Answer:
         result: dict[str, Any] | AwsError
@@ -162,6 +192,7 @@ class Gateway:
         except AwsError as error:
             result = error
         self._record(scope, result.code if isinstance(result, AwsError) else "")
+        moto_protocol.check(matched, result)
         return moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
 
     def _call(self, matched: Matched, request: Request, scope: Scope) -> Call:
@@ -180,13 +211,13 @@ class Gateway:
         try:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:
-            return self._refuse(scope, error)
+            return self._refuse(scope, error, request)
         self._record(scope, moto_protocol.error_code(status, headers, body))
         return status, headers, body
 
-    def _refuse(self, scope: Scope, error: AwsError) -> Answer:
+    def _refuse(self, scope: Scope, error: AwsError, request: Request) -> Answer:
         self._record(scope, error.code)
-        return moto_protocol.plain_error(error, scope.service)
+        return moto_protocol.plain_error(error, protocol=moto_protocol.protocol_of(scope.service, request))
 
     def _record(self, scope: Scope, error: str) -> None:
         if scope.caller != INTERNAL:
@@ -199,6 +230,11 @@ def _nothing() -> None:
 
 def _not_served(service: str) -> AwsError:
     return AwsError("NotImplemented", f"{service} is no service that the sandbox or botocore knows", 501)
+
+
+def _no_operation(scope: Scope, request: Request) -> AwsError:
+    asked = moto_protocol.asked_of(scope.service, request)
+    return AwsError("NotImplemented", f"{scope.service}: no operation {asked}", 501)
 
 
 def _not_implemented(scope: Scope) -> AwsError:

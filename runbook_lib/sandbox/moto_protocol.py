@@ -20,15 +20,18 @@ from botocore.validate import ParamValidator
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.errors import COMMON_ERROR_CODES, ErrorLookupFactory
 from moto.core.exceptions import ServiceException
+from moto.core.loaders import create_loader
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import get_service_router
 from moto.core.serialize import ResponseSerializer, SerializationContext, TimestampSerializer, get_serializer_class
 from moto.core.utils import get_service_model
-from werkzeug.exceptions import NotFound
+from moto.utilities.constants import JSON_TYPES
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.test import run_wsgi_app
 
+from runbook_lib.sandbox import cbor
 from runbook_lib.sandbox.errors import AwsError, SandboxError, UnknownErrorCode
 
 # Codes that every AWS service can answer with (API references, "Common Errors"), beyond those that moto knows.
@@ -48,7 +51,7 @@ COMMON_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-CBOR = "rpc-v2-cbor"
+JSON = "application/x-amz-json-1.1"
 ERROR_CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"#]*#)?)([A-Za-z.]+)')
 
 # Sources: Smithy specification, aws.protocols: awsQuery, ec2Query and restXml, "Operation error serialization".
@@ -79,7 +82,19 @@ def normalized(request: AWSPreparedRequest) -> Request:
 
 def foreign(method: str, url: str, headers: dict[str, str], body: bytes) -> Request:
     """The request of a client in another process, under the URL that AWS has for it."""
-    return Request.from_primitives(method, url, headers, body)
+    request = Request.from_primitives(method, url, {**headers, **_content_type(url, headers)}, body)
+    # Uploads by `curl --data-binary` call themselves a form: the body is kept, whoever looks for a form in it.
+    request.get_data(cache=True, parse_form_data=False)
+    return request
+
+
+def _content_type(url: str, headers: dict[str, str]) -> dict[str, str]:
+    """What moto tells protocols by, where a client adds a charset, or leaves it out because there is no body."""
+    name = next((each for each in headers if each.lower() == "content-type"), "Content-Type")
+    told = headers.get(name, "").partition(";")[0].strip()
+    if any(each.lower() == "x-amz-target" for each in headers):
+        return {name: told if told in JSON_TYPES else JSON}
+    return {} if told or "Action=" not in url else {name: "application/x-www-form-urlencoded"}
 
 
 def run_wsgi(application: Any, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -87,28 +102,34 @@ def run_wsgi(application: Any, method: str, target: str, headers: dict[str, str]
     environ = Request.from_primitives(
         method, f"http://{headers.get('Host', 'localhost')}{target}", headers, body
     ).environ
-    chunks, status, told = run_wsgi_app(application, environ, buffered=True)
+    # Not buffered: that would drop what an application gives to the function of start_response, as dulwich does.
+    chunks, status, told = run_wsgi_app(application, environ)
     return int(status.split()[0]), dict(told), b"".join(chunks)
 
 
 def operation_of(service: str, request: Request) -> str:
     """The name of the operation that a request to moto asks for, or "unknown"."""
+    if cbor.spoken(request.headers):
+        return cbor.operation_in(request.path) or "unknown"
     target = request.headers.get("X-Amz-Target")
     if target:
         return target.rsplit(".", 1)[1]
     try:
         return str(get_service_router(service).match(request)[0].name)
-    except (NotFound, NotImplementedError):
+    except (NotFound, MethodNotAllowed, NotImplementedError):
         return str(request.values.get("Action", "unknown"))
 
 
-def plain_error(error: AwsError, service: str = "") -> Answer:
-    """An error that no model of an operation describes, in the protocol of the service."""
-    form = XML_ERRORS.get(_protocol(service, None) if service else "")
+def plain_error(error: AwsError, service: str = "", *, protocol: str = "") -> Answer:
+    """An error that no model of an operation describes, in the protocol of the request or else of the service."""
+    spoken = protocol or (_own_protocol(service) if service else "json")
+    if spoken == cbor.PROTOCOL:
+        return error.status, dict(cbor.HEADERS), cbor.write_error(error)
+    form = XML_ERRORS.get(spoken)
     if form is not None:
         text = form.format(code=escape(error.code), message=escape(error.message))
         return error.status, {"Content-Type": "text/xml"}, text.encode()
-    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
+    headers = {"Content-Type": JSON, "x-amzn-ErrorType": error.code}
     return error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode()
 
 
@@ -122,21 +143,55 @@ def error_code(status: int, headers: dict[str, str], body: bytes) -> str:
 
 def match(service: str, request: Request) -> Matched | None:
     """The operation of a service that a request asks for; None when the model has no such operation."""
-    if request.headers.get("smithy-protocol") == CBOR:
-        raise AwsError("NotImplemented", f"{service}: the protocol {CBOR} is not served; use the JSON protocol", 501)
+    if cbor.spoken(request.headers):
+        return _match_cbor(service, cbor.operation_in(request.path))
     try:
         model, path = get_service_router(service).match(request)
-    except (NotFound, NotImplementedError):
+    except (NotFound, MethodNotAllowed, NotImplementedError):
         return None
-    return Matched(service, model.name, _protocol(service, request.content_type), path)
+    return Matched(service, model.name, determine_request_protocol(model.service_model, request.content_type), path)
 
 
-def _protocol(service: str, content_type: str | None) -> str:
-    return determine_request_protocol(get_service_model(service), content_type)
+def _match_cbor(service: str, operation: str) -> Matched | None:
+    known = operation in get_service_model(service).operation_names
+    return Matched(service, operation, cbor.PROTOCOL, {}) if known else None
+
+
+def protocol_of(service: str, request: Request) -> str:
+    """The protocol that a request speaks, also one to a service that nobody knows; service may be ""."""
+    if cbor.spoken(request.headers):
+        return cbor.PROTOCOL
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if service in _services():
+        return _own_protocol(service)
+    return "query" if "Action" in request.values else "json"
+
+
+def asked_of(service: str, request: Request) -> str:
+    """What a request asks for, in its own words."""
+    if protocol_of(service, request).startswith("rest"):
+        return f"{request.method} {request.path}"
+    named = request.headers.get("X-Amz-Target") or cbor.operation_in(request.path) or request.values.get("Action")
+    return named or f"{request.method} {request.path}"
+
+
+@cache
+def _services() -> frozenset[str]:
+    return frozenset(create_loader().list_available_services("service-2"))
+
+
+def _own_protocol(service: str) -> str:
+    """The protocol of a request that does not say what it speaks: the one before CBOR and JSON, where there was one."""
+    metadata = get_service_model(service).metadata
+    listed = metadata.get("protocols") or [metadata["protocol"]]
+    return next((each for each in listed if each not in (cbor.PROTOCOL, "json")), "json")
 
 
 def parse(matched: Matched, request: Request) -> dict[str, Any]:
     """The parameters as boto3 was given them: times aware, blobs as bytes, absent keys absent."""
+    if matched.protocol == cbor.PROTOCOL:
+        return cbor.read(request.data, _operation(matched.service, matched.operation).input_shape)
     parser = _parser(matched.service, matched.operation, matched.protocol)
     parsed = parser.parse(
         {
@@ -157,14 +212,19 @@ def complaint(matched: Matched, params: dict[str, Any]) -> str:
     return ParamValidator().validate(params, shape).generate_report() if shape is not None else ""
 
 
-def respond(matched: Matched, result: dict[str, Any] | AwsError, *, request_id: str) -> Answer:
-    """The response that carries a result or an error, in the protocol of the request."""
+def check(matched: Matched, result: dict[str, Any] | AwsError) -> None:
+    """Raise when a service answers what AWS's model of the operation does not hold."""
     if isinstance(result, AwsError):
         _check_code(matched, result.code)
-        shown: Any = _Shown(result)
     else:
         _check_result(matched, result)
-        shown = result
+
+
+def respond(matched: Matched, result: dict[str, Any] | AwsError, *, request_id: str) -> Answer:
+    """The response that carries a result or an error, in the protocol of the request."""
+    if matched.protocol == cbor.PROTOCOL:
+        return _respond_cbor(matched, result, request_id)
+    shown: Any = _Shown(result) if isinstance(result, AwsError) else result
     serializer = _serializer(matched.service, matched.operation, matched.protocol)
     serializer.context.request_id = request_id
     serializer.path = [matched.operation]
@@ -182,6 +242,18 @@ def _status(matched: Matched, result: dict[str, Any], usual: int) -> int:
     members = shape.members.items() if shape is not None else ()
     stated = [name for name, member in members if member.serialization.get("location") == "statusCode"]
     return next((result[name] for name in stated if name in result), usual)
+
+
+def _respond_cbor(matched: Matched, result: dict[str, Any] | AwsError, request_id: str) -> Answer:
+    headers = {**cbor.HEADERS, "x-amzn-RequestId": request_id}
+    if not isinstance(result, AwsError):
+        output = _operation(matched.service, matched.operation).output_shape
+        return 200, headers, cbor.write(_without_none(result), output)
+    model = get_service_model(matched.service)
+    shape = ErrorLookupFactory().for_service(model).from_code(result.code)
+    if model.is_query_compatible:
+        headers["x-amzn-query-error"] = f"{result.code};{'Receiver' if result.status >= 500 else 'Sender'}"
+    return result.status, headers, cbor.write_error(result, shape)
 
 
 class _Shown(ServiceException):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,7 @@ def application(world: World) -> Callable[[dict[str, Any], Any], Iterable[bytes]
         served_as: dict[str, Any] = {f"/{name}": served}
         git = make_wsgi_chain(DictBackend(served_as))
         answer = list(git({**environ, "PATH_INFO": f"/{name}/{rest}"}, start_response))
-        _take_over(world, repository, served)
+        _take_over(world, repository, served, caller=_caller(world, environ))
         return answer
 
     return serve
@@ -53,7 +55,17 @@ def _served(repository: Repository) -> MemoryRepo:
     return served
 
 
-def _take_over(world: World, repository: Repository, served: MemoryRepo) -> None:
+def _caller(world: World, environ: dict[str, Any]) -> str:
+    """Who pushes: the access key that `aws codecommit credential-helper` gives git for a name, or else the operator."""
+    scheme, _, told = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    try:
+        name = base64.b64decode(told).decode() if scheme == "Basic" else ""
+    except ValueError:
+        return world.operator  # no name that anybody could have: nothing is asked of who may push
+    return world.principals.get(re.split("[%:]", name)[0], world.operator)
+
+
+def _take_over(world: World, repository: Repository, served: MemoryRepo, *, caller: str) -> None:
     for name in served.object_store:
         if name.decode() not in repository.git.objects:
             repository.git.put(served.object_store[name])
@@ -65,4 +77,4 @@ def _take_over(world: World, repository: Repository, served: MemoryRepo) -> None
     former = dict(repository.git.branches)
     for branch in sorted({*pushed, *former}):
         if pushed.get(branch) != former.get(branch):
-            branches.move(world, repository, branch, pushed.get(branch), caller=world.operator)
+            branches.move(world, repository, branch, pushed.get(branch), caller=caller)
