@@ -23,6 +23,7 @@ LAYERS = (
         "deployment",
         "deployment_group",
         "image",
+        "lease",
         "metric",
         "network",
         "pipeline",
