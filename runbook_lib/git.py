@@ -40,10 +40,12 @@ class Done:
 
     @property
     def said(self) -> str:
-        """The line of an error that says most: the host's own, else git's last."""
-        lines = [line.strip() for line in self.error.splitlines() if line.strip(" :")]
+        """The line of an error that says most: the host's own first, else git's."""
+        lines = [line.strip() for line in self.error.splitlines() if line.strip()]
         host = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
-        return next((line for line in host if line), lines[-1] if lines else "git said nothing")
+        worst = [line for line in host if line.startswith(("error", "fatal"))]
+        own = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        return next((line for line in (*worst, *host, *own, *reversed(lines)) if line), "git said nothing")
 
 
 @dataclass
