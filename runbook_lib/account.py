@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from runbook_lib import __version__
 from runbook_lib.clock import Clock, WallClock
 from runbook_lib.errors import Refused
+from runbook_lib.git import Git
 from runbook_lib.params import Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
@@ -42,9 +43,9 @@ class Account:
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
-        """The boto3 client of a service, made once."""
+        """The boto3 client of a service, made once; "git" is no service of AWS's and is reached by the git command."""
         if service not in self.clients:
-            self.clients[service] = self.make_client(service)
+            self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
         return self.clients[service]
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
@@ -76,6 +77,7 @@ def _sandbox(params: Params) -> Account:
                 realism=chosen.realism,
                 requests_per_second=chosen.requests_per_second,
                 allow_commands=chosen.allow_commands,
+                connections=params.connections,
                 clock=chosen.clock,
                 scale=chosen.scale,
             )

@@ -14,6 +14,7 @@ from typing import Any
 from runbook_lib.clock import Clock
 from runbook_lib.errors import BadInput
 
+RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # where the runner wants the evidence of this run
 SECRET_NAME = re.compile(r"(secret|password|passwd|token|credential|private|api_?key|access_?key)", re.IGNORECASE)
 # In these places of AWS's shapes stand values of environment variables: names may be shown, values never.
 ENVIRONMENT = ("environment", "environmentVariables", "environmentVariablesOverride", "secrets")

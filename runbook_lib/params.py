@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from runbook_lib import yamlfile
 from runbook_lib.errors import BadInput
@@ -17,12 +18,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
 Cidr = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
 Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")]
+FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
 WANTED = {
     "account": "12 digits in quotes",
     "region": "a region such as us-east-1",
     "name": "a short name: lower-case letters, digits and hyphens, at most 20, starting with a letter",
+    "connection": "the ARN of a connection that a person has completed in the console",
+    "full_name": "owner/repository",
+    "repository.full_name": "owner/repository",
     "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
 }
 
@@ -50,10 +56,35 @@ class Network(Section):
 
 
 class Repository(Section):
-    """The source of the pipeline."""
+    """The source of the pipeline: a repository of CodeCommit, or one of a git host behind a connection.
 
+    `remote` is where the runbooks read and push by git: a URL or a path; left out, GitHub's.  Credentials are those of
+    the person's own git configuration and never stand here.
+    """
+
+    provider: Literal["codecommit", "github"] = "codecommit"
     name: str | None = None
-    branch: str = "main"
+    branch: Branch = "main"
+    connection: Arn | None = None
+    full_name: FullName | None = None
+    remote: str | None = None
+    artifact: Literal["CODE_ZIP", "CODEBUILD_CLONE_REF"] = "CODE_ZIP"
+
+    @model_validator(mode="after")
+    def _a_git_host_is_named(self) -> Repository:
+        given = {"connection": self.connection, "full_name": self.full_name}
+        if self.provider == "github":
+            missing = [key for key, value in given.items() if value is None]
+            if missing:
+                raise ValueError(f"{missing[0]}: must be named when provider is github: {WANTED[missing[0]]}")
+        return self
+
+    @field_validator("remote")
+    @classmethod
+    def _remote_holds_no_credentials(cls, value: str | None) -> str | None:
+        if value and (value.startswith("-") or re.match(r"(https?://[^/]*@|[a-z+]+://[^/@]*:[^/]*@)", value)):
+            raise ValueError("a URL or a path without user and password: git finds them in its own configuration")
+        return value
 
 
 class HealthCheck(Section):
@@ -189,6 +220,24 @@ class Params(Section):
         if self.target == "aws" and missing:
             raise ValueError(f"{missing[0]}: must be named when target is aws; there is no default")
         return self
+
+    @model_validator(mode="after")
+    def _the_sandbox_has_no_network(self) -> Params:
+        if self.target == "sandbox" and self.repository.provider == "github" and self.repository.remote is None:
+            raise ValueError(
+                "repository.remote: must be named when target is sandbox and provider is github: "
+                "a path, such as that of a bare repository, or a URL"
+            )
+        return self
+
+    @property
+    def connections(self) -> dict[str, dict[str, str]]:
+        """What a sandbox is told of completed connections: ARN -> full name -> git remote."""
+        source = self.repository
+        if source.connection is None or source.full_name is None or source.remote is None:
+            return {}
+        place = Path(source.remote)
+        return {source.connection: {source.full_name: str(place.absolute()) if place.exists() else source.remote}}
 
 
 def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None = None) -> Params:

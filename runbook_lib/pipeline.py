@@ -268,17 +268,33 @@ def _source_action(system: System) -> dict[str, Any]:
         "name": "Checkout",
         "runOrder": 1,
         "namespace": "SourceVariables",
-        "actionTypeId": _type("Source", "CodeCommit"),
-        "configuration": {
-            "RepositoryName": system.repository,
-            "BranchName": system.branch,
-            # The rule starts the pipeline; polling beside it would start every run twice.
-            "PollForSourceChanges": "false",
-            "OutputArtifactFormat": "CODE_ZIP",
-        },
+        **(_from_git_host(system) if system.from_git_host else _from_codecommit(system)),
         "inputArtifacts": [],
         "outputArtifacts": [{"name": SOURCE_ARTIFACT}],
     }
+
+
+def _from_codecommit(system: System) -> dict[str, Any]:
+    configuration = {
+        "RepositoryName": system.repository,
+        "BranchName": system.branch,
+        # The rule starts the pipeline; polling beside it would start every run twice.
+        "PollForSourceChanges": "false",
+        "OutputArtifactFormat": system.params.repository.artifact,
+    }
+    return {"actionTypeId": _type("Source", "CodeCommit"), "configuration": configuration}
+
+
+def _from_git_host(system: System) -> dict[str, Any]:
+    configuration = {
+        "ConnectionArn": system.connection,
+        "FullRepositoryId": system.repository,
+        "BranchName": system.branch,
+        # The connection tells the pipeline of a push: there is no rule of EventBridge.
+        "DetectChanges": "true",
+        "OutputArtifactFormat": system.params.repository.artifact,
+    }
+    return {"actionTypeId": _type("Source", "CodeStarSourceConnection"), "configuration": configuration}
 
 
 def _build_action(system: System) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from runbook_lib.account import Account
 from runbook_lib.errors import Refused
 from runbook_lib.inventory import Item, find
 from runbook_lib.step import Made, Step, Until
@@ -64,6 +65,7 @@ def change(
     present: Mapping[str, Any] | None = None,
     until: Until | None = None,
     accept: tuple[str, ...] = (),
+    settle: Mapping[str, Callable[[Account], Mapping[str, Any]]] | None = None,
 ) -> Step:
     """A step that changes something; `needed` says why, None when it is so already."""
     service, _, action = call.partition(":")
@@ -79,4 +81,5 @@ def change(
         present=None if needed else (present or {}),
         until=until,
         accept=accept,
+        settle=settle or {},
     )

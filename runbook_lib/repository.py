@@ -1,8 +1,12 @@
-"""The source repository: its files, its commits, and the one commit that brings several files at once."""
+"""The source repository: its files, its commits, and the one commit that brings several files at once.
+
+It is CodeCommit's, read and written by its API, or a git host's, by git; plans have the same steps for both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,30 +47,24 @@ def read_repository(
     account: Account, system: System, paths: Iterable[str] = (), *, branch: str | None = None
 ) -> Repository:
     """The repository, the head of a branch (the pipeline's, unless another is named) and the files at these paths."""
-    client, branch = account.client("codecommit"), branch or system.branch
-    try:
-        client.get_repository(repositoryName=system.repository)
-    except client.exceptions.RepositoryDoesNotExistException:
+    source = _SOURCES[system.params.repository.provider](account, system)
+    branch = branch or system.branch
+    if not source.exists():
         return Repository(system.repository, False, branch, None, {})
-    head = _head(client, system.repository, branch)
-    files = {path: _file(client, system.repository, head.id, path) for path in paths} if head else {}
+    head = source.head(branch)
+    files = {path: source.file(head, path) for path in paths} if head else {}
     present = {path: content for path, content in files.items() if content is not None}
     return Repository(system.repository, True, branch, head, present)
 
 
 def plan_repository(system: System, repository: Repository, items: Iterable[Item]) -> tuple[Step, ...]:
-    """The steps that make the repository and bring the application's files into it as its first commit."""
+    """The steps that make the repository and bring the application's files into it as its first commit.
+
+    A git host's repository is there already and never made; it gets the files only when its branch has no commit.
+    """
     folder = system.application.directory
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder_files(folder)}
-    create = make(
-        "repository",
-        "Make the source repository",
-        "codecommit:create_repository",
-        {"repositoryName": system.repository, "tags": system.tags},
-        made=Made("codecommit:repository", system.repository),
-        found={} if repository.exists else None,
-        items=items,
-    )
+    create = () if system.from_git_host else (_plan_create(system, repository, items),)
     first = plan_commit(
         system,
         repository,
@@ -75,16 +73,29 @@ def plan_repository(system: System, repository: Repository, items: Iterable[Item
         message=f"The application {folder.name}",
         why="the pipeline needs something to build",
     )
-    return create, first, *_repairs(system, repository)
+    return *create, first, *_repairs(system, repository)
+
+
+def _plan_create(system: System, repository: Repository, items: Iterable[Item]) -> Step:
+    return make(
+        "repository",
+        "Make the source repository",
+        "codecommit:create_repository",
+        {"repositoryName": system.repository, "tags": system.tags},
+        made=Made("codecommit:repository", system.repository),
+        found={} if repository.exists else None,
+        items=items,
+    )
 
 
 def _repairs(system: System, repository: Repository) -> tuple[Step, ...]:
     """A commit of its own for what the buildspec cannot succeed without; nothing else of the application is touched."""
     required = [repair for repair in system.application.repairs if repair.required]
-    if not required or repository.head:
-        return ()
     path = system.application.buildspec_path
-    repaired = replace(repository, head=None, files={})
+    unmended = required and repository.files.get(path) == required[-1].edit.before.encode()
+    if not required or (repository.head and not (system.from_git_host and unmended)):
+        return ()
+    repaired = replace(repository, files={})
     step = plan_commit(
         system,
         repaired,
@@ -93,6 +104,8 @@ def _repairs(system: System, repository: Repository) -> tuple[Step, ...]:
         message="; ".join(repair.title for repair in required),
         why="; ".join(repair.reason for repair in required),
     )
+    if repository.head:
+        return (step,)
     return (replace(step, arguments={**step.arguments, "parentCommitId": commit_ref("repository.first_commit")}),)
 
 
@@ -101,11 +114,10 @@ def plan_commit(
 ) -> Step:
     """One commit that brings all these files at once; nothing to do when they are there, byte for byte."""
     missing = {path: content for path, content in files.items() if repository.files.get(path) != content}
+    call, place = _COMMIT[system.params.repository.provider](system, message)
     arguments: dict[str, Any] = {
-        "repositoryName": system.repository,
+        **place,
         "branchName": repository.branch,
-        "authorName": AUTHOR,
-        "email": EMAIL,
         "commitMessage": message,
         "putFiles": [{"filePath": path, "fileContent": content} for path, content in sorted(missing.items())],
     }
@@ -116,7 +128,7 @@ def plan_commit(
         f"Commit {', '.join(sorted(missing)) if len(missing) < 5 else f'{len(missing)} files'} to {repository.branch}"
         if missing
         else f"Commit to {repository.branch}",
-        "codecommit:create_commit",
+        call,
         arguments,
         touches=f"{system.repository}@{repository.branch}",
         needed=why if missing else None,
@@ -128,15 +140,12 @@ def plan_commit(
 
 def plan_branch(system: System, source: Repository, draft: Repository) -> Step:
     """The step that makes a branch off the head of the pipeline's branch."""
+    call, place = _BRANCH[system.params.repository.provider](system)
     return change(
         f"repository.branch.{draft.branch}",
         f"Make the branch {draft.branch}",
-        "codecommit:create_branch",
-        {
-            "repositoryName": system.repository,
-            "branchName": draft.branch,
-            "commitId": source.head.id if source.head else "",
-        },
+        call,
+        {**place, "branchName": draft.branch, "commitId": source.head.id if source.head else ""},
         touches=f"{system.repository}@{draft.branch}",
         needed=None if draft.head else "no pipeline watches it: all files reach the pipeline's branch in one commit",
         undo="delete the branch",
@@ -162,18 +171,81 @@ def folder_files(folder: Path) -> tuple[Path, ...]:
     return found
 
 
-def _head(client: Any, repository: str, branch: str) -> Commit | None:
-    try:
-        found = client.get_branch(repositoryName=repository, branchName=branch)["branch"]
-    except client.exceptions.BranchDoesNotExistException:
-        return None
-    commit = client.get_commit(repositoryName=repository, commitId=found["commitId"])["commit"]
-    parents = commit.get("parents") or [None]
-    return Commit(commit["commitId"], commit.get("message", "").strip(), parents[0])
+def _commit_by_api(system: System, message: str) -> tuple[str, dict[str, Any]]:
+    del message
+    return "codecommit:create_commit", {
+        "repositoryName": system.repository,
+        "authorName": AUTHOR,
+        "email": EMAIL,
+    }
 
 
-def _file(client: Any, repository: str, commit: str, path: str) -> bytes | None:
-    try:
-        return client.get_file(repositoryName=repository, commitSpecifier=commit, filePath=path)["fileContent"]
-    except client.exceptions.FileDoesNotExistException:
-        return None
+def _commit_by_git(system: System, message: str) -> tuple[str, dict[str, Any]]:
+    # A protected branch takes no push: the commit waits on this one for a pull request.
+    aside = f"runbook/{re.sub(r'[^A-Za-z0-9.]+', '-', message).strip('-.').lower()}"
+    return "git:push_commit", {"remote": system.remote, "author": f"{AUTHOR} <{EMAIL}>", "asideBranch": aside}
+
+
+@dataclass(frozen=True)
+class CodeCommit:
+    """How a repository of CodeCommit is read."""
+
+    account: Account
+    system: System
+
+    @property
+    def client(self) -> Any:
+        return self.account.client("codecommit")
+
+    def exists(self) -> bool:
+        try:
+            self.client.get_repository(repositoryName=self.system.repository)
+        except self.client.exceptions.RepositoryDoesNotExistException:
+            return False
+        return True
+
+    def head(self, branch: str) -> Commit | None:
+        name = {"repositoryName": self.system.repository}
+        try:
+            found = self.client.get_branch(**name, branchName=branch)["branch"]
+        except self.client.exceptions.BranchDoesNotExistException:
+            return None
+        commit = self.client.get_commit(**name, commitId=found["commitId"])["commit"]
+        parents = commit.get("parents") or [None]
+        return Commit(commit["commitId"], commit.get("message", "").strip(), parents[0])
+
+    def file(self, commit: Commit, path: str) -> bytes | None:
+        name = {"repositoryName": self.system.repository, "commitSpecifier": commit.id}
+        try:
+            return self.client.get_file(**name, filePath=path)["fileContent"]
+        except self.client.exceptions.FileDoesNotExistException:
+            return None
+
+
+@dataclass(frozen=True)
+class GitHost:
+    """How a repository of a git host is read."""
+
+    account: Account
+    system: System
+
+    def exists(self) -> bool:
+        """It was not made by us: one that cannot be read is an error, said by `head`."""
+        return True
+
+    def head(self, branch: str) -> Commit | None:
+        git = self.account.client("git")
+        id = git.head(self.system.remote, branch)
+        return Commit(id, *git.message(self.system.remote, branch, id)) if id else None
+
+    def file(self, commit: Commit, path: str) -> bytes | None:
+        found: bytes | None = self.account.client("git").file(commit.id, path)
+        return found
+
+
+_SOURCES: dict[str, Callable[[Account, System], CodeCommit | GitHost]] = {"codecommit": CodeCommit, "github": GitHost}
+_COMMIT = {"codecommit": _commit_by_api, "github": _commit_by_git}
+_BRANCH: dict[str, Callable[[System], tuple[str, dict[str, Any]]]] = {
+    "codecommit": lambda system: ("codecommit:create_branch", {"repositoryName": system.repository}),
+    "github": lambda system: ("git:push_branch", {"remote": system.remote}),
+}

@@ -160,17 +160,31 @@ def _build(system: System) -> list[dict[str, Any]]:
         _allow(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], _objects(system)),
         _allow(["ecr:GetAuthorizationToken"], "*"),
         _allow([f"ecr:{action}" for action in push + read], system.arn("ecr", f"repository/{system.registry}")),
+        *_clone(system),
     ]
+
+
+def _clone(system: System) -> list[dict[str, Any]]:
+    # CodePipeline user guide, troubleshooting: a full clone is made with the role of the build.
+    if system.params.repository.artifact != "CODEBUILD_CLONE_REF":
+        return []
+    if system.from_git_host:
+        return [_use_connection(system)]
+    return [_allow(["codecommit:GitPull"], system.arn("codecommit", system.repository))]
 
 
 def _pipeline(system: System) -> list[dict[str, Any]]:
     # CodePipeline user guide, security-iam and action-reference-ECS / -ECSbluegreen.
     source = ["GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus", "CancelUploadArchive"]
+    if system.params.repository.artifact == "CODEBUILD_CLONE_REF":
+        source.append("GetRepository")
     bucket = f"arn:{system.partition}:s3:::{system.artifacts_bucket}"
     return [
         _allow(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], _objects(system)),
         _allow(["s3:GetBucketVersioning", "s3:ListBucket"], bucket),
-        _allow([f"codecommit:{action}" for action in source], system.arn("codecommit", system.repository)),
+        _use_connection(system)
+        if system.from_git_host
+        else _allow([f"codecommit:{action}" for action in source], system.arn("codecommit", system.repository)),
         _allow(
             ["codebuild:BatchGetBuilds", "codebuild:StartBuild"], system.arn("codebuild", f"project/{system.project}")
         ),
@@ -192,6 +206,11 @@ def _pipeline(system: System) -> list[dict[str, Any]]:
         _allow(["codedeploy:GetDeploymentConfig"], system.arn("codedeploy", "deploymentconfig:*")),
         _pass_role(system, "ecs-tasks.amazonaws.com"),
     ]
+
+
+def _use_connection(system: System) -> dict[str, Any]:
+    # The service has two names, and a connection's ARN holds the one under which it was made.
+    return _allow(["codeconnections:UseConnection", "codestar-connections:UseConnection"], system.connection)
 
 
 def _events(system: System) -> list[dict[str, Any]]:

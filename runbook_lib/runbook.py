@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import application, params, step, system, views
+from runbook_lib import application, lease, params, step, system, views
 from runbook_lib.account import Account, open_account
 from runbook_lib.check import Checks
 from runbook_lib.gate import Opened, gate
 from runbook_lib.handle import Handle
-from runbook_lib.journal import Journal
+from runbook_lib.journal import RUN_DIRECTORY, Journal
 from runbook_lib.step import Applied, Plan
 from runbook_lib.story import follow
 from runbook_lib.system import System
 
-RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # where the runner wants the evidence of this run
 SAMPLE = Path(__file__).parent / "sandbox" / "application"
 
 
@@ -31,6 +30,7 @@ class Runbook:
     account: Account
     system: System
     journal: Journal
+    keeper: lease.Keeper
 
     def look(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """Read something and show it; looking changes nothing and never moves time."""
@@ -59,8 +59,10 @@ class Runbook:
         views.show(Line(str(opened)))
 
     def apply(self, plan: Plan) -> Applied:
-        """Do what the plan says and say what came of it."""
+        """Do what the plan says and say what came of it; a lease that is among it is kept until the end."""
+        self.keeper.renew_if_due()
         applied = step.apply(plan, account=self.account, journal=self.journal)
+        self.keeper.taken(applied)
         views.show(Line(views.applied_line(applied)))
         return applied
 
@@ -97,7 +99,9 @@ class Runbook:
         views.show(Line(said))
 
     def end(self) -> None:
-        """Show what this run did, computed from its journal, and keep it as JSON beside the other evidence."""
+        """Give the lease back, show what this run did, computed from its journal, and keep it as JSON."""
+        if self.keeper.give_back():
+            views.show(Line("The lease is given back."))
         self.journal.write("end", notebook=self.name)
         views.show(views.ending_table(self.journal))
         if self.journal.path is not None:
@@ -129,7 +133,10 @@ def begin(
     from runbook_lib.story import worlds
 
     account, target = opened(params_file, overrides)
-    run = Runbook(name, target.params, account, target, Journal(account.clock, _journal_path()))
+    journal = Journal(account.clock, _journal_path())
+    keeper = lease.Keeper(account, target, journal)
+    kept = replace(account, clock=lease.KeepingClock(account.clock, keeper.renew_if_due))
+    run = Runbook(name, target.params, kept, target, journal, keeper)
     run.journal.write("begin", notebook=name, target=account.target, account=account.id, who=account.who)
     views.show(Line(banner(run)))
     worlds.bring(run.account, run.system, world)

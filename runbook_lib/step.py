@@ -64,6 +64,8 @@ class Step:
     present: Mapping[str, Any] | None = None
     until: Until | None = None
     accept: tuple[str, ...] = ()  # error codes that mean "it is so already"
+    # error code -> what it means here: the answer when it is so already, or its own reason, raised
+    settle: Mapping[str, Callable[[Account], Mapping[str, Any]]] = field(default_factory=dict, repr=False)
 
     @property
     def needed(self) -> bool:
@@ -115,6 +117,8 @@ NOT_YET_LIMIT = timedelta(seconds=120)
 # What hangs on a resource that is being deleted lingers: network interfaces up to twenty minutes.
 IN_USE = ("DependencyViolation", "ResourceInUse", "ResourceInUseException", "ClusterContainsTasksException")
 IN_USE_LIMIT = timedelta(minutes=20)
+# Two conditional writes that met: S3 wants the write again (S3 API reference, PutObject).
+MET = ("ConditionalRequestConflict",)
 
 
 def apply(plan: Plan, *, account: Account, journal: Journal) -> Applied:
@@ -170,6 +174,8 @@ def _call(step: Step, account: Account) -> Mapping[str, Any]:
             code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             if code in step.accept:
                 return {}
+            if code in step.settle:
+                return step.settle[code](account)
             limit = _patience(code, message)
             if limit is None or account.clock.now() - started >= limit:
                 raise _failed(step, code, message) from error
@@ -179,7 +185,7 @@ def _call(step: Step, account: Account) -> Mapping[str, Any]:
 def _patience(code: str, message: str) -> timedelta | None:
     if code in IN_USE:
         return IN_USE_LIMIT
-    return NOT_YET_LIMIT if any(pattern.search(message) for pattern in NOT_YET) else None
+    return NOT_YET_LIMIT if code in MET or any(pattern.search(message) for pattern in NOT_YET) else None
 
 
 def _await(step: Step, answer: Mapping[str, Any], account: Account, journal: Journal) -> None:

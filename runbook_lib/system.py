@@ -66,7 +66,24 @@ class System:
 
     @property
     def repository(self) -> str:
-        return self.params.repository.name or self.name
+        """The name of the source: a repository of CodeCommit, or owner/repository of a git host."""
+        source = self.params.repository
+        return source.full_name if source.full_name and self.from_git_host else source.name or self.name
+
+    @property
+    def from_git_host(self) -> bool:
+        """Whether the source is reached through a connection and by git, not by CodeCommit."""
+        return self.params.repository.provider == "github"
+
+    @property
+    def remote(self) -> str:
+        """Where git reads and pushes the source of a git host."""
+        return self.params.repository.remote or f"https://github.com/{self.repository}.git"
+
+    @property
+    def connection(self) -> str:
+        """The ARN of the connection to the git host; the parameters see that there is one."""
+        return self.params.repository.connection or ""
 
     @property
     def branch(self) -> str:

@@ -50,6 +50,7 @@ def arguments_for(params_file: str, settings: Sequence[str]) -> list[str]:
         )
     figures = {name: getattr(chosen.sandbox, name) for name in FIGURES}
     figures |= {"allow_commands": list(chosen.sandbox.allow_commands)}
+    figures |= {"connections": chosen.connections} if chosen.connections else {}
     texts = {name: json.dumps(value) for name, value in figures.items()} | {"clock": chosen.sandbox.clock}
     texts |= {"partition": chosen.partition} | _place(chosen)
     return [word for name, text in texts.items() for word in ("--set", f"{name}={text}")]

@@ -72,6 +72,8 @@ class Settings:
     requests_per_second: float = 50.0
     traffic: Literal["modelled", "live"] = "modelled"
     allow_commands: tuple[str, ...] = ()
+    # connections that a person has completed: ARN -> full name of a repository -> its git remote (path or URL)
+    connections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, wrong, wanted in _RULES:
@@ -111,7 +113,17 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("late_points", lambda v: not isinstance(v, bool), "true or false"),
     ("build_phase_seconds", lambda v: not isinstance(v, Mapping), "a mapping of phase to seconds"),
     ("allow_commands", lambda v: isinstance(v, str), "a list of command names"),
+    ("connections", lambda v: not _maps_remotes(v), "ARN of a connection -> owner/repository -> path or URL"),
 )
+
+
+def _maps_remotes(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not all(isinstance(inner, Mapping) for inner in value.values()):
+        return False
+    pairs = [pair for inner in value.values() for pair in inner.items()]
+    return all(str(arn).startswith("arn:") for arn in value) and all(
+        isinstance(remote, str) and "/" in name for name, remote in pairs
+    )
 
 
 def _check_figure(name: str, value: Any) -> None:

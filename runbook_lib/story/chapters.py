@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook_lib import pipeline, repository
+from runbook_lib import lease, pipeline, repository
 from runbook_lib.account import Account
 from runbook_lib.handle import Handle
 from runbook_lib.journal import Journal
@@ -80,7 +80,10 @@ def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
 def release(account: Account, system: System, journal: Journal) -> None:
     """30_release"""
     done = _do(releasing.plan_release(account, system, VERSION, {}), account, journal)
+    keeper = lease.Keeper(account, system, journal)
+    keeper.taken(done)
     finish(account, system, releasing.wait_for_run(account, system, done).id, journal)
+    keeper.give_back()
 
 
 def finish(account: Account, system: System, execution: str, journal: Journal) -> None:

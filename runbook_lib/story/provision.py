@@ -9,6 +9,7 @@ from runbook_lib import (
     alarm,
     balancer,
     build,
+    connection,
     cost,
     image,
     network,
@@ -41,12 +42,12 @@ def plan_foundation(account: Account, system: System) -> Plan:
     steps = (
         *storage.plan_buckets(system, kept, items),
         *storage.plan_log_groups(system, kept, items),
-        *role.plan_roles(system, role.read_roles(account, system), items, ROLES),
+        *role.plan_roles(system, role.read_roles(account, system), items, roles(system)),
         *role.plan_service_linked_roles(role.read_service_linked(account)),
         *network.plan_network(system, net, items),
         *balancer.plan_balancer(system, balancer.read_balancer(account, system), items),
         *image.plan_registry(system, image.read_registry(account, system), items),
-        *repository.plan_repository(system, repository.read_repository(account, system), items),
+        *repository.plan_repository(system, _source(account, system), items),
         *build.plan_project(system, build.read_project(account, system), items),
         *pipeline.plan_pipeline(system, pipeline.read_pipeline(account, system), items),
     )
@@ -60,6 +61,17 @@ def plan_foundation(account: Account, system: System) -> Plan:
             f"Prices of {system.params.prices.as_of}: check them against your region's price list.",
         ),
     )
+
+
+def roles(system: System) -> tuple[str, ...]:
+    """The roles of the rolling world; a connection starts the pipeline itself, without a rule and its role."""
+    return tuple(purpose for purpose in ROLES if not (system.from_git_host and purpose == "events"))
+
+
+def _source(account: Account, system: System) -> repository.Repository:
+    # A git host's repository was there before us: what its buildspec needs is seen in the buildspec that it has.
+    paths = (system.application.buildspec_path,) if system.from_git_host else ()
+    return repository.read_repository(account, system, paths)
 
 
 def made(account: Account, system: System) -> Table:
@@ -80,7 +92,7 @@ def targets(account: Account, system: System) -> Table:
 def check_account(account: Account, system: System) -> Checks:
     """Does this account have room: zones, virtual CPUs for twice the tasks of a release, and free names?"""
     zones = network.read_network(account, system).zones
-    wanted = system.params.network.zones
+    wanted, host = system.params.network.zones, system.from_git_host
     return checks(
         "Room in the account",
         (
@@ -92,6 +104,7 @@ def check_account(account: Account, system: System) -> Checks:
                 remedy="lower network.zones",
             ),
             _check_fargate(account, system),
+            *([connection.check_available(connection.read_connection(account, system))] if host else []),
         ),
     )
 
@@ -171,7 +184,7 @@ def plan_delivery(account: Account, system: System) -> Plan:
     assert found is not None, "the foundation makes the pipeline"
     steps = (
         pipeline.plan_rolling_stage(system, found),
-        *pipeline_rule.plan_rule(system, pipeline_rule.read_rule(account, system), items),
+        *(() if system.from_git_host else pipeline_rule.plan_rule(system, _rule(account, system), items)),
     )
     return Plan("Deliver on every push", system.name, steps)
 
@@ -187,7 +200,6 @@ def check_rolling_world(account: Account, system: System) -> Checks:
     lb = balancer.read_balancer(account, system)
     found = service.read_service(account, system, system.rolling_service)
     delivery = pipeline.read_pipeline(account, system)
-    rule = pipeline_rule.read_rule(account, system)
     group = lb.groups.get(system.rolling_target_group)
     answers = [service.check_settled(found, system.rolling_service)]
     if group:
@@ -207,15 +219,29 @@ def check_rolling_world(account: Account, system: System) -> Checks:
             wanted="ECS (rolling)",
             remedy="run 10_provision again",
         ),
-        ask(
-            "Does a push start the pipeline?",
-            bool(rule and rule.targets),
-            seen=f"{len(rule.targets)} targets" if rule else "no rule",
-            wanted="a rule with the pipeline as its target",
-            remedy="run 10_provision again",
-        ),
+        _check_start(account, system, delivery),
     ]
     return checks("The rolling world", answers)
+
+
+def _check_start(account: Account, system: System, delivery: pipeline.Pipeline | None) -> Check:
+    question = "Does a push start the pipeline?"
+    if system.from_git_host:
+        source = delivery.definition["stages"][0]["actions"][0]["configuration"] if delivery else {}
+        detects = source.get("DetectChanges", "true")
+        return ask(question, detects == "true", seen=f"DetectChanges {detects}", wanted="DetectChanges true")
+    rule = _rule(account, system)
+    return ask(
+        question,
+        bool(rule and rule.targets),
+        seen=f"{len(rule.targets)} targets" if rule else "no rule",
+        wanted="a rule with the pipeline as its target",
+        remedy="run 10_provision again",
+    )
+
+
+def _rule(account: Account, system: System) -> pipeline_rule.Rule | None:
+    return pipeline_rule.read_rule(account, system)
 
 
 def _built(account: Account, system: System) -> pipeline.Execution | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from runbook_lib import alarm, balancer, deployment, deployment_group, pipeline, repository, service
+from runbook_lib import alarm, balancer, deployment, deployment_group, lease, pipeline, repository, service
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks
 from runbook_lib.documents import taskdef
@@ -80,7 +80,7 @@ def check_safe(account: Account, system: System) -> Checks:
 
 
 def plan_release(account: Account, system: System, version: str, environment: Mapping[str, str]) -> Plan:
-    """Let the traffic move as the parameters say, and commit the new version to the pipeline's branch.
+    """Take the lease, let the traffic move as the parameters say, and commit the version to the pipeline's branch.
 
     The version and further variables go into the environment in taskdef.json; every other byte of it stays.
     """
@@ -98,6 +98,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
     config = deployment_group.read_config(account, name)
     items = read_inventory(account, system.name)
     steps = (
+        lease.plan_take(account, system),
         *deployment_group.plan_group_config(system, group, config=config, items=items),
         repository.plan_commit(
             system,

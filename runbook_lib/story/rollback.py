@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from runbook_lib import balancer, deployment, image, pipeline, service
+from runbook_lib import balancer, deployment, image, lease, pipeline, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
 from runbook_lib.errors import GateClosed
@@ -15,6 +15,7 @@ from runbook_lib.story import follow
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
+BY_HAND = "when that cannot wait, `aws deploy stop-deployment --auto-rollback-enabled` goes back without it"
 STOP, REDEPLOY, STAGE, FLIP = "stop with rollback", "redeploy the former revision", "stage rollback", "listener flip"
 
 
@@ -140,8 +141,12 @@ def plan_back(account: Account, system: System, past: Past) -> Plan:
             next_step="release a mended version with 30_release",
         )
     way = open_ways[0]
-    freeze = _freeze(account, system, past)
-    return Plan(f"Go back: {way.name}", system.name, (*freeze, _step(system, past, way)), notes=(way.takes,))
+    steps = (
+        lease.plan_take(account, system, otherwise=BY_HAND),
+        *_freeze(account, system, past),
+        _step(system, past, way),
+    )
+    return Plan(f"Go back: {way.name}", system.name, steps, notes=(way.takes,))
 
 
 def check_back(account: Account, system: System, past: Past) -> Checks:

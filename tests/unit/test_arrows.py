@@ -12,17 +12,19 @@ PACKAGE = "runbook_lib"
 # From the ground up: a module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
     {"errors", "clock", "suggest"},
-    {"yamlfile", "params", "journal", "documents", "application"},
+    {"yamlfile", "params", "journal", "documents", "application", "git"},
     {"account"},
     {"inventory", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
     {
         "alarm",
         "balancer",
         "build",
+        "connection",
         "cost",
         "deployment",
         "deployment_group",
         "image",
+        "lease",
         "metric",
         "network",
         "pipeline",

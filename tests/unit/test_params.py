@@ -22,6 +22,29 @@ REFUSED = {
     "a list at the top": ("- a\n", "p.yaml:1", "mapping"),
     "YAML that is not well-formed": ("a: [\n", "p.yaml:2", "well-formed"),
     "a real account without a number": ("target: aws\n", "p.yaml", "no default"),
+    "a git host without a connection": (
+        "repository:\n  provider: github\n  full_name: acme/orders\n",
+        "p.yaml:2",
+        "a person has completed",
+    ),
+    "a git host without a repository": (
+        "repository:\n  provider: github\n  connection: arn:aws:codeconnections:us-east-1:123456789012:connection/1\n",
+        "p.yaml:2",
+        "owner/repository",
+    ),
+    "a repository without its owner": ("repository:\n  full_name: orders\n", "p.yaml:2", "owner/repository"),
+    "a remote with a token": (
+        "repository:\n  remote: https://token@example.com/acme/orders.git\n",
+        "p.yaml:2",
+        "without user and password",
+    ),
+    "a remote with a password": (
+        "repository:\n  remote: ssh://git:secret@example.com/acme/orders.git\n",
+        "p.yaml:2",
+        "without user and password",
+    ),
+    "a remote that is an option": ("repository:\n  remote: --upload-pack=x\n", "p.yaml:2", "a URL or a path"),
+    "a branch that is an option": ("repository:\n  branch: --force\n", "p.yaml:2", "branch"),
     "a public test listener": ("network:\n  test_from: 0.0.0.0/0\n", "p.yaml:2", "never 0.0.0.0/0"),
     "a placeholder with brackets": ("pipeline:\n  placeholder: <IMAGE>\n", "p.yaml:2", "without angle brackets"),
     "more breaching minutes than evaluated": ("alarms:\n  breaching_minutes: 9\n", "p.yaml:2", "at most"),
@@ -80,3 +103,33 @@ def test_parameters_cannot_change_during_a_run(tmp_path: Path) -> None:
     chosen = params.load(write(tmp_path, ""))
     with pytest.raises(ValueError, match="frozen"):
         chosen.name = "other"  # type: ignore[misc]
+
+
+HOST = """
+repository:
+  provider: github
+  connection: arn:aws:codeconnections:us-east-1:123456789012:connection/1
+  full_name: acme/orders
+"""
+ARN = "arn:aws:codeconnections:us-east-1:123456789012:connection/1"
+
+
+def test_a_git_host_in_the_sandbox_needs_a_remote(tmp_path: Path) -> None:
+    """Nothing there touches the network unless it is told to."""
+    with pytest.raises(BadInput, match=r"repository\.remote: must be named when target is sandbox"):
+        params.load(write(tmp_path, HOST))
+
+
+def test_a_git_host_on_aws_is_github_unless_told_otherwise(tmp_path: Path) -> None:
+    """Its remote may be left out."""
+    chosen = params.load(write(tmp_path, HOST + "target: aws\naccount: '123456789012'\nregion: us-east-1\n"))
+    assert (chosen.repository.remote, chosen.connections) == (None, {})
+
+
+@pytest.mark.parametrize(
+    "remote", ["git@github.com:acme/orders.git", "ssh://git@host/x.git", "https://host/x.git", "x"]
+)
+def test_a_remote_without_credentials_is_taken(tmp_path: Path, remote: str) -> None:
+    """The user of SSH is no credential; the sandbox is told of it by the connection."""
+    chosen = params.load(write(tmp_path, HOST + f"  remote: {remote}\n"))
+    assert chosen.connections == {ARN: {"acme/orders": remote}}

@@ -1,17 +1,20 @@
-"""Connections to git hosts: PENDING until a person completes them; here each repository of one is a git folder.
+"""Connections to git hosts: PENDING until a person completes them; here each repository of one is any git remote.
 
 Served under both names of the service, codeconnections and codestar-connections: a connection keeps the name under
-which it was made in its ARN (Developer Tools console user guide, rename).
+which it was made in its ARN (Developer Tools console user guide, rename). Those of the world's settings were completed
+by a person beforehand. What a source says while its connection is not AVAILABLE, or while git cannot be read, is in
+our words: AWS's are not public.
 """
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox import git_remote
 from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.codecommit.archive import Member, pack
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
@@ -23,7 +26,7 @@ INSTALLED = ("GitHubEnterpriseServer", "GitLabSelfManaged")  # they are reached 
 
 @dataclass
 class Connection:
-    """A connection with the repositories that can be read through it: full name -> folder of a git repository."""
+    """A connection with the repositories that can be read through it: full name -> git remote (path or URL)."""
 
     arn: str
     name: str
@@ -35,14 +38,15 @@ class Connection:
 
 @dataclass
 class CodeConnectionsStore:
-    """Connections by ARN."""
+    """Connections by ARN; `begun` is whether those of the settings are among them."""
 
     connections: dict[str, Connection] = field(default_factory=dict)
+    begun: bool = False
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit with its files as a ZIP; the date of its author is in seconds, with the zone after it."""
+    """A commit with its files, or with a whole clone, as a ZIP; its author's date is in seconds, the zone after it."""
 
     id: str
     message: str
@@ -57,20 +61,38 @@ def complete(world: World, arn: str, repositories: dict[str, str]) -> None:
     found.repositories.update(repositories)
 
 
+def may_use(world: World, role: str, arn: str) -> bool:
+    """Whether a role may use a connection; the action is known by the service's former name too."""
+    from runbook_lib.sandbox.services.codedeploy.role import grants
+
+    if not world.settings.realism:
+        return True
+    try:
+        found = grants(world, role)
+    except world.client("iam").exceptions.NoSuchEntityException:
+        return False
+    return any(found.allow(f"{service}:UseConnection", arn) for service in ("codeconnections", "codestar-connections"))
+
+
 def head(world: World, arn: str, repository: str, revision: str) -> str:
     """The id of the commit that a branch or another name stands for."""
-    return _resolved(_folder(world, arn, repository), repository, revision)
+    return _resolved(remote(world, arn, repository), repository, revision)
 
 
-def commit(world: World, arn: str, repository: str, revision: str) -> Commit:
-    """The commit that a branch or another name stands for."""
-    folder = _folder(world, arn, repository)
-    id = _resolved(folder, repository, revision)
-    date, _, message = _git(folder, "log", "-1", "--format=%ad%n%B", "--date=raw", id).decode().partition("\n")
-    return Commit(id, message.strip(), date, _git(folder, "archive", "--format=zip", id))
+def commit(world: World, arn: str, repository: str, revision: str, *, clone: bool = False) -> Commit:
+    """The commit that a branch or another name stands for; `clone` brings the history with it."""
+    place = remote(world, arn, repository)
+    id = _resolved(place, repository, revision)
+    date, message = git_remote.described(place, id)
+    return Commit(id, message, date, _cloned(place, id) if clone else git_remote.archive(place, id))
 
 
-def _folder(world: World, arn: str, repository: str) -> str:
+def _cloned(place: str, id: str) -> bytes:
+    return pack({path: Member(mode, content) for path, (mode, content) in git_remote.clone(place, id).items()})
+
+
+def remote(world: World, arn: str, repository: str) -> str:
+    """The git remote behind a repository of a connection; refused while nobody has completed the connection."""
     found = _connection(world, arn)
     if found.status != "AVAILABLE":
         text = f"Connection {arn} is not available: its status is {found.status}. A person completes it in the console."
@@ -81,17 +103,12 @@ def _folder(world: World, arn: str, repository: str) -> str:
     return found.repositories[repository]
 
 
-def _resolved(folder: str, repository: str, revision: str) -> str:
-    words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False)
-    if done.returncode:
+def _resolved(place: str, repository: str, revision: str) -> str:
+    found = git_remote.resolved(place, revision)
+    if found is None:
         text = f"No Branch [{revision}] found for FullRepositoryName [{repository}]"
         raise AwsError("ResourceNotFoundException", text)
-    return done.stdout.decode().strip()
-
-
-def _git(folder: str, *words: str) -> bytes:
-    return subprocess.run(["git", "-C", folder, *words], capture_output=True, check=True).stdout
+    return found
 
 
 def create(call: Call) -> dict[str, Any]:
@@ -158,6 +175,11 @@ def _connection(world: World, arn: str) -> Connection:
 
 def _store(world: World) -> CodeConnectionsStore:
     found: CodeConnectionsStore = world.store("codeconnections")
+    if not found.begun:
+        found.begun = True
+        for arn, repositories in world.settings.connections.items():
+            name = arn.rpartition("/")[2]
+            found.connections[arn] = Connection(arn, name, "GitHub", "AVAILABLE", dict(repositories))
     return found
 
 

@@ -34,12 +34,14 @@ def start(
     revision: str = "",
     sources: Mapping[str, Object] | None = None,
     outputs: Mapping[str, Object] | None = None,
+    connections: tuple[str, ...] = (),
 ) -> str:
     """Start a build for a pipeline and give its id; raises AwsError where StartBuild would refuse.
 
     `source` and `output` are the objects of one input and one output artifact; `sources` and `outputs` name several of
     them (the first of the sources is the primary one).  `environment` maps names to values, or lists entries with name,
-    value and type as the API takes them.  `revision` is the commit that the source stands for.  When the build is over,
+    value and type as the API takes them.  `revision` is the commit that the source stands for,
+    `connections` are those through which the build clones it itself.  When the build is over,
     handler(world, *args, build_id) is called for on_done = (handler's name, *args).
     """
     found = lookup.project(world, project)
@@ -49,6 +51,7 @@ def start(
         {name: Place(*place) for name, place in given.items()},
         {name: Place(*place) for name, place in wanted.items()},
         revision,
+        connections,
     )
     own = found.settings["source"]
     settings = {

@@ -25,6 +25,8 @@ def fetch_all(world: World, build: Build) -> dict[str, Source]:
     """The sources by identifier; the primary one has none ("")."""
     order, plan = build.plan.order, build.plan
     if order is not None:
+        for connection in order.connections:
+            _check_clone(world, build, connection, order.revision)
         return {
             name if number else "": Source(fetch_object(world, build, place), "" if number else order.revision, "")
             for number, (name, place) in enumerate(order.sources.items())
@@ -34,6 +36,14 @@ def fetch_all(world: World, build: Build) -> dict[str, Source]:
     primary = FETCH[plan.source["type"]](world, build, plan.source, plan.source_version)
     fetched = {name: FETCH[each["type"]](world, build, each, versions.get(name)) for name, each in extra.items()}
     return {"": primary, **fetched}
+
+
+def _check_clone(world: World, build: Build, connection: str, version: str) -> None:
+    """CodePipeline user guide, troubleshooting: a full clone is made with the build's role, not the pipeline's."""
+    from runbook_lib.sandbox.services import codeconnections
+
+    if not codeconnections.may_use(world, build.plan.settings["serviceRole"], connection):
+        raise _failed("authorization failed", version)
 
 
 def _secondary_versions(build: Build) -> Sequence[Mapping[str, str]]:

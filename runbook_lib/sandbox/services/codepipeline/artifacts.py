@@ -61,7 +61,12 @@ def is_reference(definition: Definition, artifact: str) -> bool:
         for action in stage["actions"]
         if artifact in [one["name"] for one in action["outputArtifacts"]]
     ]
-    return any(action["configuration"].get("OutputArtifactFormat") == CLONE_REFERENCE for action in made_by)
+    return any(is_clone_reference(action["configuration"]) for action in made_by)
+
+
+def is_clone_reference(told: Mapping[str, str]) -> bool:
+    """Whether a source action with this configuration hands over references to commits."""
+    return told.get("OutputArtifactFormat") == CLONE_REFERENCE
 
 
 def packed(files: Mapping[str, Any]) -> bytes:

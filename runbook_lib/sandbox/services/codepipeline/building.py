@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services.codepipeline import artifacts, flow
@@ -29,6 +30,7 @@ def begin(world: World, found: Pipeline, run: Execution, made: ActionRun) -> Non
             sources=sources,
             outputs=outputs,
             revision=_revision(run, primary),
+            connections=_cloned_through(run, sources),
             environment=_variables(run, made),
             initiator=f"codepipeline/{found.name}",
             on_done=("codepipeline.built", run.id, made.id, outputs),
@@ -67,6 +69,13 @@ def _revision(run: Execution, artifact: str) -> str:
     makers = {output["name"]: made for made in run.runs for output in made.declared["outputArtifacts"]}
     made = makers.get(artifact)
     return made.external or "" if made and made.kind["category"] == "Source" else ""
+
+
+def _cloned_through(run: Execution, sources: Mapping[str, Place]) -> tuple[str, ...]:
+    """The connections through which the build itself clones: its sources are references to commits."""
+    makers = [made for made in run.runs if set(made.outputs) & set(sources)]
+    cloned = [made.configuration for made in makers if artifacts.is_clone_reference(made.configuration)]
+    return tuple(sorted({told["ConnectionArn"] for told in cloned if "ConnectionArn" in told}))
 
 
 def _variables(run: Execution, made: ActionRun) -> list[dict[str, str]]:

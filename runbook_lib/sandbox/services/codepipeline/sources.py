@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.codepipeline import artifacts, flow, urls
-from runbook_lib.sandbox.services.codepipeline.failure import CONFIGURATION, ActionFailed, asking
+from runbook_lib.sandbox.services.codepipeline.failure import CONFIGURATION, PERMISSION, ActionFailed, asking
 from runbook_lib.sandbox.services.codepipeline.store import ActionRun, Execution, Pipeline
 
 if TYPE_CHECKING:
@@ -33,8 +33,18 @@ class Fetched:
 
 
 def begin(world: World, found: Pipeline, run: Execution, made: ActionRun) -> None:
-    """Begin to fetch."""
+    """Begin to fetch; a connection lets those in whose role may use it."""
+    if made.kind["provider"] == "CodeStarSourceConnection":
+        _check_use(world, str(found.versions[run.version - 1]["roleArn"]), made.configuration["ConnectionArn"])
     world.after(world.settings.pipeline_action_latency, "codepipeline.fetch", run.id, made.id)
+
+
+def _check_use(world: World, role: str, connection: str) -> None:
+    from runbook_lib.sandbox.services import codeconnections
+
+    if not codeconnections.may_use(world, role, connection):
+        text = f"Unable to use Connection: {connection}. The provided role does not have sufficient permissions."
+        raise ActionFailed(PERMISSION, text)
 
 
 def fetch(world: World, run_id: str, action_id: str) -> None:
@@ -149,7 +159,8 @@ def _from_connection(world: World, told: Mapping[str, str], wanted: str) -> Fetc
 
     arn, name, branch = told["ConnectionArn"], told["FullRepositoryId"], told["BranchName"]
     with asking("AWSCodeConnections"):
-        commit = codeconnections.commit(world, arn, name, wanted or branch)
+        whole = told.get("OutputArtifactFormat") == artifacts.CLONE_REFERENCE
+        commit = codeconnections.commit(world, arn, name, wanted or branch, clone=whole)
     variables = {
         "ConnectionArn": arn,
         "FullRepositoryName": name,

@@ -114,6 +114,7 @@ class Pipeline:
     waiting: dict[str, list[str]] = field(default_factory=dict)  # stage -> runs, oldest first
     latest: dict[str, str] = field(default_factory=dict)  # stage -> the run that was last in it
     heads: dict[str, str] = field(default_factory=dict)  # source action that polls -> what it saw last
+    refs: dict[str, dict[str, str]] = field(default_factory=dict)  # source action with a trigger -> branches and tags
 
     @property
     def version(self) -> int:

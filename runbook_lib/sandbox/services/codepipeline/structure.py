@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codepipeline import references
+from runbook_lib.sandbox.services.codepipeline import references, triggers
 from runbook_lib.sandbox.services.codepipeline.action_rules import NAME, check_action
 
 LEAST_STAGES, MOST_STAGES = 2, 50
@@ -27,6 +27,7 @@ def check(definition: Mapping[str, Any], region: str) -> None:
     _check_type(definition)
     _check_stages(definition["stages"], region)
     _check_artifacts(definition["stages"])
+    triggers.check(definition)
     references.check(definition)
 
 
