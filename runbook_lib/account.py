@@ -13,6 +13,7 @@ from runbook_lib.errors import Refused
 from runbook_lib.params import Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
+EMBEDDED = "embedded"
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
@@ -27,6 +28,7 @@ class Account:
     who: str
     clock: Clock
     shared: bool  # a world that others use too: AWS, or a served sandbox
+    place: str  # "aws", "embedded", or the address of a served sandbox
     make_client: Callable[[str], Any]
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -78,6 +80,7 @@ def _sandbox(params: Params) -> Account:
         who="",
         clock=world.clock,
         shared=bool(url),
+        place=url or EMBEDDED,
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
     )
 
@@ -104,6 +107,7 @@ def _aws(params: Params) -> Account:
         who="",
         clock=WallClock(),
         shared=True,
+        place="aws",
         make_client=lambda service: session.client(service, config=config),
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from runbook_lib import alarm, balancer, cost, deployment_group, metric, pipeline, role, service
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, ask, checks, unknown
 from runbook_lib.errors import CheckFailed
-from runbook_lib.inventory import read_inventory
+from runbook_lib.inventory import find, read_inventory
 from runbook_lib.step import Plan
 from runbook_lib.story import watch
 from runbook_lib.story.provision import given
@@ -88,12 +88,42 @@ def check_shift(account: Account, system: System) -> Checks:
     return checks("The shift", [*answers, *(_check_errors(system, found, name) for name in serving)])
 
 
-def failed_requests(account: Account, system: System) -> Table:
-    """Requests and failures of each target group in the last hour."""
+def requests(account: Account, system: System) -> Table:
+    """Requests and failures of each target group from the beginning of the move to its end."""
     lb = balancer.read_balancer(account, system)
-    end = metric.closed(account.clock.now(), lag=watch.LAG)
-    return watch.minutes_table(
-        metric.read_metrics(account, lb, sorted(lb.groups), start=end - timedelta(hours=1), end=end)
+    start, end = _span(account, system)
+    return watch.minutes_table(metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end))
+
+
+def check_unhurt(account: Account, system: System) -> Checks:
+    """Was every request answered by a task, and did the application fail no more often than its alarm allows?
+
+    The move can hurt a request only where the load balancer finds nobody to answer it: then it answers 502, 503 or 504
+    itself.  A 5xx that a task answers is the application's own, with or without a move.
+    """
+    lb = balancer.read_balancer(account, system)
+    start, end = _span(account, system)
+    found = metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end)
+    hurt = metric.read_balancer_errors(account, lb, start=start, end=end)
+    whole = sum(minute.requests or 0 for minute in found.minutes)
+    own = sum(minute.own_errors or 0 for minute in found.minutes)
+    question = "Was every request answered by a task?"
+    wanted = "none answered by the load balancer itself (502, 503, 504)"
+    if not whole:
+        return checks("The move", (unknown(question, seen="no request", wanted=wanted, remedy="look at your logs"),))
+    limit = system.params.alarms.error_percent
+    return checks(
+        "The move",
+        (
+            ask(question, not hurt, seen=f"{hurt:.0f} of {whole:.0f}", wanted=wanted, remedy="read the access log"),
+            ask(
+                "Did the application answer as it does without a move?",
+                100 * own / whole <= limit,
+                seen=f"{own:.0f} own errors, {100 * own / whole:.2f} %",
+                wanted=f"at most {limit:g} %, as the alarms allow",
+                remedy="read the application's log",
+            ),
+        ),
     )
 
 
@@ -177,6 +207,17 @@ def _check_errors(system: System, found: metric.Metrics, group: str) -> Check:
     return ask(
         question, rate <= limit, seen=f"{rate:.2f} % of {requests:.0f}", wanted=wanted, remedy="go back: plan_back"
     )
+
+
+def _span(account: Account, system: System) -> tuple[datetime, datetime]:
+    """From when the pair of target groups was made until CodeDeploy was in charge, as far as its minutes are closed."""
+    items = read_inventory(account, system.name)
+    first = find(items, "elbv2:target-group", system.target_groups[0])
+    last = find(items, "codedeploy:group", system.deploy_group)
+    if first is None:
+        raise _missing("the pair of target groups")
+    closed = metric.closed(account.clock.now(), lag=watch.LAG)
+    return datetime.fromisoformat(first.at), min(closed, datetime.fromisoformat(last.at)) if last else closed
 
 
 def _pipeline(account: Account, system: System) -> pipeline.Pipeline:

@@ -16,7 +16,7 @@ from runbook_lib.handle import Handle
 from runbook_lib.inventory import read_inventory
 from runbook_lib.params import Release
 from runbook_lib.step import Applied, Plan, Until
-from runbook_lib.story import follow, watch
+from runbook_lib.story import follow, shares, watch
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
@@ -118,7 +118,7 @@ def course(account: Account, system: System) -> Table:
     rows = [{"when": "first", "what": "build, task definition, green tasks healthy, test listener shows green"}]
     if release.ready_wait_minutes:
         rows.append({"when": f"at most {release.ready_wait_minutes} min", "what": "wait until somebody continues it"})
-    shift = watch.schedule(_routing(account, name, release))
+    shift = shares.schedule(_routing(account, name, release))
     rows += [{"when": _minute(after), "what": f"{share:.0f} % of traffic to green"} for after, share in shift]
     end = int(shift[-1][0].total_seconds()) // 60 + release.termination_wait_minutes
     rows.append({"when": f"until T+{end:02d}:00", "what": "going back is instant: the former tasks still run"})
@@ -150,7 +150,7 @@ def judge(account: Account, system: System, started: Handle) -> Checks:
     live = read_live(account, system)
     intended = (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
     return checks(
-        f"Deployment {found.id}",
+        f"{shares.JUDGED}{found.id}",
         (
             ask(
                 "Did this deployment move all production traffic?",

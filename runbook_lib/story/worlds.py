@@ -12,10 +12,11 @@ from runbook_lib.story import chapters
 from runbook_lib.system import System
 
 
-def bring(account: Account, system: System, world: str) -> None:
+def bring(account: Account, system: System, world: str, *, journal: Journal) -> None:
     """See that the world has reached a state: a sandbox is brought there, AWS is only asked.
 
-    A world that is further on already is left alone: a state means "at least this".
+    A world that is further on already is left alone: a state means "at least this".  What is done on the way there
+    goes into the journal.
     """
     if world not in STATES:
         raise BadInput(where="world", seen=world, wanted=", ".join(STATES), next_step="correct the call of begin")
@@ -24,8 +25,7 @@ def bring(account: Account, system: System, world: str) -> None:
         if not reached(account, system):
             if account.target == "aws":
                 raise _not_there(name, chapter.__doc__ or "")
-            # What the earlier notebooks did is not this run's doing: it goes into a journal of its own.
-            chapter(account, system, Journal(account.clock))
+            chapter(account, system, journal)
 
 
 def _anywhere(account: Account, system: System) -> bool:
