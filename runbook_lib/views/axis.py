@@ -87,6 +87,7 @@ def roles(deployment: Deployment, live: str, pair: Sequence[str]) -> Roles:
 def figure_of(title: str, unit: str, axis: Timeline) -> tuple[Any, Any]:
     """An empty chart on the axis: title, units, events, marks, and what is not measured yet in grey."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     plot = figure.subplots()
@@ -94,6 +95,7 @@ def figure_of(title: str, unit: str, axis: Timeline) -> tuple[Any, Any]:
     plot.set_ylabel(unit, fontsize=9)
     plot.set_xlabel("minutes since the deployment began", fontsize=9)
     plot.tick_params(labelsize=8)
+    plot.xaxis.set_major_locator(MaxNLocator(integer=True))
     first, end = axis.bounds
     plot.set_xlim(first, end + (end - first) * 0.03)
     plot.grid(axis="y", color="#dddddd", linewidth=0.6)
