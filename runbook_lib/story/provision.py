@@ -58,8 +58,16 @@ def plan_foundation(account: Account, system: System) -> Plan:
         notes=(
             f"Everything is tagged {system.name} and expires on {system.expires.date()}.",
             f"Prices of {system.params.prices.as_of}: check them against your region's price list.",
+            *_repair_notes(system),
         ),
     )
+
+
+def _repair_notes(system: System) -> tuple[str, ...]:
+    """What is mended in the buildspec by a commit of its own, for it cannot build without."""
+    path = system.application.buildspec_path
+    needed = [repair for repair in system.application.repairs if repair.required]
+    return tuple(f"Mended in {path} by a commit of its own: {repair.title} ({repair.reason})." for repair in needed)
 
 
 def made(account: Account, system: System) -> Table:
