@@ -73,8 +73,8 @@ def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
     _do(delivery.plan_edit(account, system), account, journal)
     _do(delivery.plan_unfreeze(account, system), account, journal)
     done = _do(delivery.plan_test_release(account, system), account, journal)
-    if "pipeline.test_release" in done.answers:
-        finish(account, system, done.answers["pipeline.test_release"][pipeline.EXECUTION], journal)
+    if delivery.TEST in done.answers:
+        finish(account, system, done.answers[delivery.TEST][pipeline.EXECUTION], journal)
 
 
 def release(account: Account, system: System, journal: Journal) -> None:

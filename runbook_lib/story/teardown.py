@@ -7,7 +7,7 @@ from typing import Any
 
 from runbook_lib import deployment, service
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks
+from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.inventory import Item, read_inventory
 from runbook_lib.removal import REMOVALS, Removal
 from runbook_lib.step import Plan, Step, Until
@@ -67,17 +67,13 @@ def inventory(account: Account, system: System) -> tuple[Item, ...]:
 def check_ready(account: Account, system: System) -> Checks:
     """Is there an inventory, and does this notebook know how to remove every kind in it?"""
     items = read_inventory(account, system.name)
+    if not items:
+        return checks("Ready to tear down", (skip("Is there an inventory?", f"nothing is left of {system.name}"),))
     foreign = sorted({item.kind for item in items} - set(REMOVALS))
     return checks(
         "Ready to tear down",
         (
-            ask(
-                "Is there an inventory?",
-                bool(items),
-                seen=f"{len(items)} resources",
-                wanted="at least one",
-                remedy="nothing was made under this name: check the parameter name",
-            ),
+            ask("Is there an inventory?", True, seen=f"{len(items)} resources", wanted="at least one"),
             ask(
                 "Is it known how to remove every kind?",
                 not foreign,
@@ -106,6 +102,10 @@ def check_gone(account: Account, system: System, before: tuple[Item, ...], *, de
                 remedy="run this notebook again",
             )
         )
+    if not answers:
+        going = [item.name for item in left if delete_source or item.kind not in KEPT_WITHOUT_CONSENT]
+        seen = ", ".join(going) or "none"
+        answers = [ask("Is the inventory empty but for what is kept?", not going, seen=seen, wanted="none")]
     return checks("Nothing is left", answers)
 
 

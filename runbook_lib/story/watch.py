@@ -13,6 +13,7 @@ from runbook_lib.deployment import Deployment, LifecycleEvent
 from runbook_lib.errors import CheckFailed
 from runbook_lib.journal import Journal
 from runbook_lib.metric import Metrics
+from runbook_lib.step import Applied
 from runbook_lib.story import shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -40,14 +41,14 @@ def weights(account: Account, system: System) -> Table:
     return table("Who gets the traffic", rows, ("listener", "target group", "share", "healthy"))
 
 
-def minutes(account: Account, system: System, number: int) -> Table:
-    """Wait so many minutes, then show what the closed minutes of that time say."""
-    start = account.clock.now()
-    account.clock.sleep((timedelta(minutes=number) + LAG).total_seconds())
-    lb = balancer.read_balancer(account, system)
+def minutes(account: Account, system: System, number: int, after: Applied | None = None) -> Table:
+    """Wait so many minutes after a change, then show what the last closed minutes say; no wait when nothing changed."""
+    if after is None or after.done:
+        account.clock.sleep((timedelta(minutes=number) + LAG).total_seconds())
     end = metric.closed(account.clock.now(), lag=LAG)
-    found = metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end)
-    return minutes_table(found)
+    lb = balancer.read_balancer(account, system)
+    start = end - timedelta(minutes=number)
+    return minutes_table(metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end))
 
 
 def minutes_table(found: Metrics) -> Table:

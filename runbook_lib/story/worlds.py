@@ -7,6 +7,7 @@ from collections.abc import Callable
 from runbook_lib import deployment, deployment_group, pipeline, service
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
+from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
 from runbook_lib.story import chapters
 from runbook_lib.system import System
@@ -18,14 +19,24 @@ def bring(account: Account, system: System, world: str, *, journal: Journal) -> 
     A world that is further on already is left alone: a state means "at least this".  What is done on the way there
     goes into the journal.
     """
+    if world == MADE:
+        _make_alone(account, system, journal)
+        return
     if world not in STATES:
-        raise BadInput(where="world", seen=world, wanted=", ".join(STATES), next_step="correct the call of begin")
+        wanted = ", ".join((*STATES, MADE))
+        raise BadInput(where="world", seen=world, wanted=wanted, next_step="correct the call of begin")
     for name in list(STATES)[: list(STATES).index(world) + 1]:
         reached, chapter = STATES[name]
         if not reached(account, system):
             if account.target == "aws":
                 raise _not_there(name, chapter.__doc__ or "")
             chapter(account, system, journal)
+
+
+def _make_alone(account: Account, system: System, journal: Journal) -> None:
+    """Something to tear down for a notebook that runs alone; what others share is taken as it is, also half gone."""
+    if not account.shared and not read_inventory(account, system.name):
+        chapters.provision(account, system, journal)
 
 
 def _anywhere(account: Account, system: System) -> bool:
@@ -63,6 +74,7 @@ def _not_there(state: str, chapter: str) -> CheckFailed:
     )
 
 
+MADE = "made"  # whatever the inventory holds
 Chapter = Callable[[Account, System, Journal], None]
 STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "empty": (_anywhere, chapters.nothing),
