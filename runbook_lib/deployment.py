@@ -149,6 +149,8 @@ def plan_end_wait(deployment: Deployment, *, why: str) -> Step:
         needed=why if deployment.shifted and not deployment.over else None,
         already=f"nothing waits: it is {deployment.phase}",
         undo="not reversible: going back is then a full redeployment",
+        # It can have ended by itself meanwhile, and a rollback removes the other tasks without a wait.
+        accept=("DeploymentAlreadyCompletedException", "DeploymentIsNotInReadyStateException"),
     )
 
 

@@ -143,7 +143,9 @@ def instant_until(account: Account, system: System, started: Handle) -> Table:
     minutes = system.params.release.termination_wait_minutes
     shifted = next((event.end for event in found.events if event.name == "AllowTraffic" and event.end), None)
     until = "it is over: the other tasks are gone" if found.over else "not known before all traffic has moved"
-    if shifted and not found.over:
+    if found.rolls_back:
+        until = "it is not: a rollback keeps no other tasks, and it cannot be rolled back itself"
+    elif shifted and not found.over:
         until = f"{(shifted + timedelta(minutes=minutes)).strftime('%H:%M')} UTC, then they are stopped"
     return table("Going back is instant", [{"deployment": found.id, "until": until}])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runbook_lib import deployment, service
@@ -117,12 +118,12 @@ def _quiet(account: Account, system: System) -> list[Step]:
     """Stop what is under way: a deployment holds its group, its service and its listeners."""
     if not any(item.kind == "codedeploy:group" for item in read_inventory(account, system.name)):
         return []
-    active = [found for found in deployment.read_deployments(account, system) if not found.over]
-    return [_stopped(system, found) for found in active]
+    active = [found.id for found in deployment.read_deployments(account, system) if not found.over]
+    return [_ended(system, deployment.read_deployment(account, system, found)) for found in active]
 
 
-def _stopped(system: System, found: deployment.Deployment) -> Step:
-    from dataclasses import replace
+def _ended(system: System, found: deployment.Deployment) -> Step:
+    """A deployment that only waits is told to wait no longer; to stop it would start another with a wait of its own."""
 
     def missing(account: Account, answer: Mapping[str, Any]) -> str | None:
         del answer
@@ -131,6 +132,6 @@ def _stopped(system: System, found: deployment.Deployment) -> Step:
         return None if now.over and settled and settled.settled else f"it is {now.status}"
 
     waiting: Callable[[Account, Mapping[str, Any]], str | None] = missing
-    return replace(
-        deployment.plan_stop(found, why="a deployment holds its group"), until=Until(f"{found.id} has ended", waiting)
-    )
+    end = deployment.plan_end_wait if found.shifted else deployment.plan_stop
+    step = end(found, why="a deployment holds its group")
+    return replace(step, until=Until(f"{found.id} has ended", waiting))
