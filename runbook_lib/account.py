@@ -14,17 +14,18 @@ from runbook_lib.git import Git
 from runbook_lib.params import Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
+EMBEDDED = "embedded"
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
 class Memory(Protocol):
     """Worlds that were brought to a state before."""
 
-    def recall(self, states: Sequence[str]) -> str | None:
-        """Go on from the last of these states that is remembered; None when there is none."""
+    def recall(self, states: Sequence[str]) -> tuple[str, str] | None:
+        """Go on from the last of these states that is remembered, and give it with its notes; None for none."""
 
-    def keep(self, state: str) -> None:
-        """Remember the world as it is now."""
+    def keep(self, state: str, *, notes: str) -> None:
+        """Remember the world as it is now, and what was noted on the way there."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Account:
     who: str
     clock: Clock
     shared: bool  # a world that others use too: AWS, or a served sandbox
+    place: str  # "aws", "embedded", or the address of a served sandbox
     make_client: Callable[[str], Any]
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -91,6 +93,7 @@ def _sandbox(params: Params) -> Account:
         who="",
         clock=world.clock,
         shared=bool(url),
+        place=url or EMBEDDED,
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
         memory=None if url else world.memory,
     )
@@ -118,6 +121,7 @@ def _aws(params: Params) -> Account:
         who="",
         clock=WallClock(),
         shared=True,
+        place="aws",
         make_client=lambda service: session.client(service, config=config),
     )
 

@@ -14,6 +14,7 @@ from runbook_lib.documents.folder import Folder, missing, open_folder
 from runbook_lib.documents.imageuri import ImageUri, image_uri
 from runbook_lib.documents.node import Node
 from runbook_lib.documents.source import Source
+from runbook_lib.errors import BadInput
 
 # The sandbox's own; on AWS the parameters name account and region, and these are never used.
 DEFAULT_ACCOUNT, DEFAULT_REGION = "123456789012", "us-east-1"
@@ -79,6 +80,7 @@ def _obstacles(folder: Folder) -> Iterator[Finding]:
     yield from _file_obstacles(folder)
     if not folder.facts.obstacles:
         yield from _value_obstacles(folder)
+        yield from _edit_obstacles(folder)
     yield from _artifact_obstacles(folder)
 
 
@@ -126,6 +128,15 @@ def _value_obstacles(folder: Folder) -> Iterator[Finding]:
         value, where = values[name]
         if not pattern.fullmatch(value):
             yield Finding(f"application_{name}", where, f"the {name} {value!r}", wanted, f"write {wanted}")
+
+
+def _edit_obstacles(folder: Folder) -> Iterator[Finding]:
+    """What would keep 21_buildspec from editing the buildspec: said before the walk begins, not in the midst of it."""
+    try:
+        buildspec.to_blue_green(folder.buildspec, container=_values(folder)["container"][0])
+    except BadInput as error:
+        where = error.where or folder.buildspec.name
+        yield Finding("buildspec_edit", where, error.seen, error.wanted, error.next_step)
 
 
 def _artifact_obstacles(folder: Folder) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from runbook_lib.planning import change
 from runbook_lib.step import Step
 from runbook_lib.system import System
 
+BACK = "going back: "  # so begins the description of a deployment that brings a former revision back
 TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 INSTALL_LIMIT = timedelta(minutes=60)  # CodeDeploy user guide, troubleshooting-ecs
 
@@ -55,6 +56,7 @@ class Deployment:
     error: str | None
     rolled_back_by: str | None  # id of the deployment that rolls this one back
     rolls_back: str | None  # id of the deployment that this one rolls back
+    description: str  # what its maker wrote
     events: tuple[LifecycleEvent, ...] = ()  # empty while it has not started
     shares: tuple[TrafficShare, ...] = ()
     target_status: str | None = None
@@ -62,6 +64,11 @@ class Deployment:
     @property
     def over(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether it brings a former revision back: CodeDeploy's own rollback, or one that was made by hand for it."""
+        return self.rolls_back is not None or self.description.startswith(BACK)
 
     @property
     def shifted(self) -> bool:
@@ -142,11 +149,13 @@ def plan_end_wait(deployment: Deployment, *, why: str) -> Step:
         needed=why if deployment.shifted and not deployment.over else None,
         already=f"nothing waits: it is {deployment.phase}",
         undo="not reversible: going back is then a full redeployment",
+        # It can have ended by itself meanwhile, and a rollback removes the other tasks without a wait.
+        accept=("DeploymentAlreadyCompletedException", "DeploymentIsNotInReadyStateException"),
     )
 
 
 def plan_redeploy(system: System, task_definition: str, *, step: str, why: str) -> Step:
-    """The step that deploys a revision by hand, at once for all traffic that the group's configuration lets move."""
+    """The step that deploys a former revision by hand; its description says that it goes back."""
     content = json.dumps(_appspec(system, task_definition))
     return change(
         step,
@@ -156,7 +165,7 @@ def plan_redeploy(system: System, task_definition: str, *, step: str, why: str) 
             "applicationName": system.deploy_application,
             "deploymentGroupName": system.deploy_group,
             "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
-            "description": why[:256],
+            "description": f"{BACK}{why}"[:256],
         },
         touches=system.deploy_group,
         needed=why,
@@ -216,6 +225,7 @@ def _deployment(info: Mapping[str, Any], target: Mapping[str, Any] | None = None
         error=": ".join(text for text in (error.get("code"), error.get("message")) if text) or None,
         rolled_back_by=rollback.get("rollbackDeploymentId"),
         rolls_back=rollback.get("rollbackTriggeringDeploymentId"),
+        description=info.get("description", ""),
         events=tuple(_event(event) for event in target.get("lifecycleEvents", ())),
         shares=tuple(_share(task_set) for task_set in target.get("taskSetsInfo", ())),
         target_status=target.get("status"),

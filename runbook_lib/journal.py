@@ -55,6 +55,10 @@ class Journal:
         """The whole journal as one JSON document."""
         return json.dumps([asdict(entry) for entry in self.entries], indent=1, ensure_ascii=False)
 
+    def resume(self, content: str) -> None:
+        """Go on after what another journal held, given as its JSON document."""
+        self.entries = [Entry(**entry) for entry in json.loads(content)]
+
 
 def read(path: Path) -> list[Entry]:
     """The lines of a journal file; a last line that was cut off by a kill is left out."""

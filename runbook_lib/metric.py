@@ -18,6 +18,7 @@ SERIES = {
     "ok": ("HTTPCode_Target_2XX_Count", "Sum"),
     "redirects": ("HTTPCode_Target_3XX_Count", "Sum"),
     "client_errors": ("HTTPCode_Target_4XX_Count", "Sum"),
+    "own_errors": ("HTTPCode_Target_5XX_Count", "Sum"),
     "p50": ("TargetResponseTime", "p50"),
     "p95": ("TargetResponseTime", "p95"),
     "p99": ("TargetResponseTime", "p99"),
@@ -33,12 +34,18 @@ class Minute:
     at: datetime
     group: str
     requests: float | None
-    failed: float | None  # requests without a 2xx, 3xx or 4xx of a target: 5xx of the target or of the load balancer
+    failed: float | None  # requests without a 2xx, 3xx or 4xx of a target: own errors and unanswered ones
+    own_errors: float | None  # 5xx that the application answered itself
     p50: float | None
     p95: float | None
     p99: float | None
     healthy: float | None
     unhealthy: float | None
+
+    @property
+    def unanswered(self) -> float:
+        """Requests that no target answered: the load balancer made a 502, 503 or 504 of them."""
+        return max(0.0, (self.failed or 0) - (self.own_errors or 0))
 
     @property
     def error_rate(self) -> float | None:
@@ -86,6 +93,24 @@ def read_metrics(
     return Metrics(start, end, tuple(_minute(at, name, points[at, name]) for at, name in sorted(points)))
 
 
+def read_balancer_errors(account: Account, balancer: Balancer, *, start: datetime, end: datetime) -> float:
+    """How many requests the load balancer had to answer itself with a 5xx (502, 503, 504) between two times.
+
+    They have no target group, and a minute without any has no point (ELB user guide,
+    load-balancer-cloudwatch-metrics).
+    """
+    answer = account.client("cloudwatch").get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName="HTTPCode_ELB_5XX_Count",
+        Dimensions=[{"Name": "LoadBalancer", "Value": balancer.dimension}],
+        StartTime=start,
+        EndTime=end,
+        Period=PERIOD,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in answer["Datapoints"]))
+
+
 def closed(now: datetime, *, lag: timedelta) -> datetime:
     """The end of the newest minute that can be trusted: closed, and older than the metrics' lag."""
     return (now - lag).replace(second=0, microsecond=0)
@@ -109,6 +134,7 @@ def _minute(at: datetime, group: str, found: Mapping[str, float]) -> Minute:
         group=group,
         requests=requests,
         failed=None if requests is None else max(0.0, requests - good),
+        own_errors=None if requests is None else found.get("own_errors", 0.0),
         p50=found.get("p50"),
         p95=found.get("p95"),
         p99=found.get("p99"),

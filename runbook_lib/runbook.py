@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from runbook_lib.handle import Handle
 from runbook_lib.journal import RUN_DIRECTORY, Journal
 from runbook_lib.step import Applied, Plan
 from runbook_lib.story import follow
+from runbook_lib.story.shares import JOURNALS
 from runbook_lib.system import System
 
 SAMPLE = Path(__file__).parent / "sandbox" / "application"
@@ -31,6 +33,12 @@ class Runbook:
     system: System
     journal: Journal
     keeper: lease.Keeper
+    before: Journal  # what was done to bring a sandbox to the state that this notebook starts from
+
+    @property
+    def journals(self) -> tuple[Journal, ...]:
+        """What is written down in this process, the earliest first."""
+        return (self.before, self.journal)
 
     def look(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """Read something and show it; looking changes nothing and never moves time."""
@@ -133,13 +141,16 @@ def begin(
     from runbook_lib.story import worlds
 
     account, target = opened(params_file, overrides)
-    journal = Journal(account.clock, _journal_path())
+    journal = Journal(account.clock, _journal_path(name))
     keeper = lease.Keeper(account, target, journal)
     kept = replace(account, clock=lease.KeepingClock(account.clock, keeper.renew_if_due))
-    run = Runbook(name, target.params, kept, target, journal, keeper)
-    run.journal.write("begin", notebook=name, target=account.target, account=account.id, who=account.who)
+    # What the earlier notebooks did is not this run's doing: it goes into a journal of its own.
+    run = Runbook(name, target.params, kept, target, journal, keeper, Journal(account.clock))
+    run.journal.write(
+        "begin", notebook=name, target=account.target, place=account.place, account=account.id, who=account.who
+    )
     views.show(Line(banner(run)))
-    worlds.bring(run.account, run.system, world)
+    worlds.bring(run.account, run.system, world, journal=run.before)
     return run
 
 
@@ -169,6 +180,10 @@ def _of_application(chosen: params.Params, app: application.Application) -> para
     return chosen.model_copy(update=named)
 
 
-def _journal_path() -> Path | None:
-    folder = os.environ.get(RUN_DIRECTORY)
-    return Path(folder) / "journal.jsonl" if folder else None
+def _journal_path(name: str) -> Path | None:
+    """The folder of this run as the runner gives it, else one of our own among the journals that are kept."""
+    run, shelf = os.environ.get(RUN_DIRECTORY), os.environ.get(JOURNALS)
+    if run is None and shelf is not None:
+        number = next(n for n in count(1) if not (Path(shelf) / f"{name}-{n}").exists())
+        run = str(Path(shelf) / f"{name}-{number}")
+    return Path(run) / "journal.jsonl" if run else None

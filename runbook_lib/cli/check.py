@@ -63,6 +63,7 @@ def _picture(arguments: argparse.Namespace) -> Picture:
 
 def _live(arguments: argparse.Namespace) -> Picture:
     """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first."""
+    from runbook_lib.journal import Journal
     from runbook_lib.preflight.account import read_system
     from runbook_lib.runbook import opened
     from runbook_lib.runs.world import overrides_of
@@ -70,5 +71,5 @@ def _live(arguments: argparse.Namespace) -> Picture:
 
     account, system = opened(arguments.file, overrides_of(arguments.settings))
     if account.target == "sandbox" and not account.shared:
-        worlds.bring(account, system, "bluegreen")
+        worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
     return read_system(account, system)

@@ -13,9 +13,16 @@ from runbook_lib import kernels
 from runbook_lib.runs import notebook as notebooks
 from runbook_lib.runs.directory import RUNS, shown
 from runbook_lib.runs.walk import exit_on_stop
+from runbook_lib.story.shares import JOURNALS
 
 __all__ = ["exit_on_stop", "prepare_folder", "serve"]
 STATE = "world.state"
+# Nothing is fetched: no extension, no news of a newer version.
+OPTIONS = (
+    "--ServerApp.ip=127.0.0.1",
+    "--LabApp.extension_manager=readonly",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+)
 PROGRESS = {"RUNBOOK_PROGRESS": "in_place"}
 
 
@@ -35,10 +42,13 @@ def prepare_folder(*, tell: Callable[[str], None], within: Path | None = None) -
 
 def serve(folder: Path, *, environment: Mapping[str, str], browser: bool) -> int:
     """Run JupyterLab on loopback until it is ended; gives its exit code."""
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}"]
+    command = [sys.executable, "-m", "jupyterlab", *OPTIONS, f"--ServerApp.root_dir={folder}"]
+    if os.geteuid() == 0:
+        command.append("--allow-root")  # in a container everybody is; it listens on loopback alone, with a token
     if not browser:
         command.append("--no-browser")
-    told = {**os.environ, **environment, **PROGRESS, kernels.CHOOSE: kernels.NAME}
+    kept = {JOURNALS: str(folder / "journals")}
+    told = {**os.environ, **environment, **PROGRESS, **kept, kernels.CHOOSE: kernels.NAME}
     return subprocess.run(command, env=told, check=False).returncode
 
 

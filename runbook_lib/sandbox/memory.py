@@ -7,6 +7,7 @@ is the same one; tests/sandbox/test_memory.py compares the two. Only worlds on t
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,22 +32,28 @@ class Memory:
         known = f"{own}/{inputs}"
         self._name = hashlib.sha256(known.encode()).hexdigest()[:24]
 
-    def recall(self, states: Sequence[str]) -> str | None:
-        """Go on from the last of these states that is remembered; None when none is, or the world has a past."""
+    def recall(self, states: Sequence[str]) -> tuple[str, str] | None:
+        """Go on from the last of these states that is remembered, and give it with what was noted on the way there.
+
+        None when none is remembered, or the world has a past.
+        """
         if not self._is_fresh():
             return None
         for state in reversed(states):
             path = self._path(state)
             if path is not None and path.is_file() and self._load(path):
-                return state
+                return state, _notes(path).read_text(encoding="utf-8")
         return None
 
-    def keep(self, state: str) -> None:
-        """Remember the world as it is now."""
+    def keep(self, state: str, *, notes: str) -> None:
+        """Remember the world as it is now, and what was noted on the way there."""
         path = self._path(state)
         if path is None or path.exists():
             return
         _make_room(path.parent)
+        own = _notes(path).with_suffix(f".{os.getpid()}")
+        own.write_text(notes, encoding="utf-8")
+        own.replace(_notes(path))  # before the world: where that is, its notes are
         save.save(self._sandbox.world, path)
 
     def _is_fresh(self) -> bool:
@@ -66,6 +73,10 @@ class Memory:
             path.unlink(missing_ok=True)  # damaged, or of another version: it is made anew
             return False
         return True
+
+
+def _notes(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
 def _make_room(folder: Path) -> None:

@@ -36,6 +36,8 @@ from runbook_lib.sandbox.world import World
 
 AT_ONCE = 32  # answers that wait for the same writing to the disk
 STOP = object()
+# Python runs a signal's handler between two instructions: one that comes just before a wait is heeded only after it.
+HEED = 0.5
 
 
 class Server:
@@ -114,15 +116,15 @@ class Server:
         except queue.Empty:
             return None
 
-    def _patience(self) -> float | None:
-        """How long the wall may stand still for this world; None on the virtual clock."""
+    def _patience(self) -> float:
+        """How long to wait for the next item: until something is due on the scaled clock, and never past HEED."""
         if not isinstance(self.clock, ScaledClock):
-            return None
+            return HEED
         moments = [until for until, _ in self._waiting]
         due = self.world.next_event_time()
         if due is not None:
             moments.append(due)
-        return max(0.0, (min(moments) - self.clock.due()) / self.clock.scale) if moments else None
+        return min(HEED, max(0.0, (min(moments) - self.clock.due()) / self.clock.scale)) if moments else HEED
 
     # ---- what is kept
 

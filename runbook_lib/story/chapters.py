@@ -7,7 +7,7 @@ from runbook_lib.account import Account
 from runbook_lib.handle import Handle
 from runbook_lib.journal import Journal
 from runbook_lib.step import Applied, Plan, apply
-from runbook_lib.story import delivery, follow, sources
+from runbook_lib.story import delivery, follow, sources, watch
 from runbook_lib.story import move as moving
 from runbook_lib.story import provision as provisioning
 from runbook_lib.story import release as releasing
@@ -73,17 +73,18 @@ def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
     _do(delivery.plan_edit(account, system), account, journal)
     _do(delivery.plan_unfreeze(account, system), account, journal)
     done = _do(delivery.plan_test_release(account, system), account, journal)
-    if "pipeline.test_release" in done.answers:
-        finish(account, system, done.answers["pipeline.test_release"][pipeline.EXECUTION], journal)
+    if delivery.TEST in done.answers:
+        finish(account, system, done.answers[delivery.TEST][pipeline.EXECUTION], journal)
 
 
 def release(account: Account, system: System, journal: Journal) -> None:
-    """30_release"""
+    """30_release, told to end the termination wait"""
     done = _do(releasing.plan_release(account, system, VERSION, {}), account, journal)
     keeper = lease.Keeper(account, system, journal)
     keeper.taken(done)
     finish(account, system, releasing.wait_for_run(account, system, done).id, journal)
     keeper.give_back()
+    account.clock.sleep((watch.AFTER + watch.LAG).total_seconds())  # until the minutes after it can be read
 
 
 def finish(account: Account, system: System, execution: str, journal: Journal) -> None:

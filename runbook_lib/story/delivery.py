@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runbook_lib import deployment, deployment_group, pipeline, repository
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
@@ -10,10 +12,12 @@ from runbook_lib.documents import taskdef
 from runbook_lib.errors import CheckFailed
 from runbook_lib.handle import Handle
 from runbook_lib.step import Applied, Plan
-from runbook_lib.story import release
+from runbook_lib.story import move, release
 from runbook_lib.story.sources import APPSPEC, TASKDEF
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
+
+TEST = "pipeline.test_release"
 
 
 def check_ready(account: Account, system: System) -> Checks:
@@ -108,26 +112,53 @@ def plan_restore(account: Account, system: System, version: int) -> Plan:
 
 
 def plan_unfreeze(account: Account, system: System) -> Plan:
-    """Let runs enter Deploy again."""
-    step = pipeline.plan_unfreeze(system, _pipeline(account, system), why="the new Deploy stage is in place")
+    """Let runs enter Deploy again that the move kept out; what was closed for another reason stays closed."""
+    found = _pipeline(account, system)
+    step = pipeline.plan_unfreeze(system, found, why="the new Deploy stage is in place")
+    stage = found.stage(pipeline.DEPLOY)
+    if stage and not stage.open and stage.closed_because != move.REASON:
+        why = f"it was closed for another reason, and plan_reopen opens it: {stage.closed_because}"
+        step = replace(step, reason=why, present={})
     return Plan("Unfreeze the pipeline", system.name, (step,))
+
+
+def plan_reopen(account: Account, system: System) -> Plan:
+    """Let runs enter Deploy again, for whatever reason it was closed: somebody has looked and mended it."""
+    found = _pipeline(account, system)
+    stage = found.stage(pipeline.DEPLOY)
+    why = f"mended: {stage.closed_because}" if stage and stage.closed_because else "mended"
+    return Plan("Reopen the pipeline", system.name, (pipeline.plan_unfreeze(system, found, why=why),))
 
 
 def plan_test_release(account: Account, system: System) -> Plan:
     """One run through the new pipeline, of the version that is live: it proves the way before anything new takes it."""
-    done = [found for found in deployment.read_deployments(account, system) if found.status == "Succeeded"]
-    step = pipeline.plan_start(system, step="pipeline.test_release", why="no deployment has come this way yet")
-    return Plan("Test release", system.name, () if done else (step,))
+    if _proved(account, system):
+        return Plan("Test release", system.name, (), notes=("A deployment has taken this way before.",))
+    step = pipeline.plan_start(system, step=TEST, why="no deployment has come this way yet")
+    running = _on_its_way(account, system)
+    if running:
+        step = replace(step, reason=f"run {running} takes this way already", present={pipeline.EXECUTION: running})
+    return Plan("Test release", system.name, (step,))
 
 
 def wait_for_test(account: Account, system: System, applied: Applied) -> Handle:
-    """Wait until the test release has started its deployment; when there was none to start, the last one is meant."""
-    answer = applied.answers.get("pipeline.test_release")
+    """Wait until the test release has started its deployment; with none to start, one that did well is meant."""
+    answer = applied.answers.get(TEST)
     if answer is None:
-        done = deployment.read_deployments(account, system)
-        return Handle(done[0].id, f"deployment {done[0].id} took this way before")
+        done = _proved(account, system)[0]
+        return Handle(done.id, f"deployment {done.id} took this way before")
     execution = answer[pipeline.EXECUTION]
     return release.wait_for_deployment(account, system, Handle(execution, execution))
+
+
+def judge_test(account: Account, system: System, applied: Applied, started: Handle) -> Checks:
+    """Did the test release go well?  One that ended before is only asked whether it did."""
+    if TEST in applied.answers:
+        return release.judge(account, system, started)
+    found = deployment.read_deployment(account, system, started.id)
+    good = found.status == "Succeeded"
+    question = "Has a deployment taken the new way?"
+    return checks(f"Deployment {found.id}", (ask(question, good, seen=found.status, wanted="Succeeded"),))
 
 
 def check_edited(account: Account, system: System) -> Checks:
@@ -154,6 +185,18 @@ def check_edited(account: Account, system: System) -> Checks:
         for key, value in wanted.items()
     ]
     return checks("The Deploy action", answers)
+
+
+def _proved(account: Account, system: System) -> tuple[deployment.Deployment, ...]:
+    """The deployments that took the new way and ended well, newest first."""
+    return tuple(found for found in deployment.read_deployments(account, system) if found.status == "Succeeded")
+
+
+def _on_its_way(account: Account, system: System) -> str | None:
+    """A run through the present structure that is not over: of a notebook that was killed, or of a push."""
+    version = _pipeline(account, system).version
+    running = [run.id for run in pipeline.read_executions(account, system) if not run.over]
+    return next((run for run in running if pipeline.read_execution(account, system, run).version == version), None)
 
 
 def _names(system: System) -> dict[str, str]:

@@ -150,7 +150,7 @@ def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
 
 
 def ended(account: Account, system: System, deployment_id: str) -> deployments.Deployment:
-    """Wait until a deployment has ended, the pipeline's run with it, and the service is at rest."""
+    """Wait until a deployment has ended, the pipeline's run of it too, and the service is at rest."""
     found = wait_until(
         account.clock,
         lambda: deployments.read_deployment(account, system, deployment_id),
@@ -161,9 +161,9 @@ def ended(account: Account, system: System, deployment_id: str) -> deployments.D
     )
     wait_until(
         account.clock,
-        lambda: [run for run in pipelines.read_executions(account, system) if not run.over],
-        lambda running: not running,
-        what="the pipeline is at rest",
+        lambda: _running(account, system, deployment_id),
+        lambda running: running is None,
+        what="the pipeline's run has ended",
         limit=START_LIMIT,
         every=POLL,
     )
@@ -172,15 +172,29 @@ def ended(account: Account, system: System, deployment_id: str) -> deployments.D
 
 
 def settled(account: Account, system: System) -> services.Service | None:
-    """Wait until a service is at rest: stopped tasks deregister for as long as the target group's delay."""
+    """Wait until a service is at rest: stopped tasks deregister for as long as the target group's delay.
+
+    While a deployment is under way it is not at rest, and that is not waited for.
+    """
     return wait_until(
         account.clock,
         lambda: services.read_service(account, system, system.service),
-        lambda service: service is None or service.settled,
+        lambda service: service is None or service.settled or _deploys(account, system),
         what=f"{system.service} is at rest",
         limit=START_LIMIT,
         every=POLL,
     )
+
+
+def _deploys(account: Account, system: System) -> bool:
+    return any(not found.over for found in deployments.read_deployments(account, system))
+
+
+def _running(account: Account, system: System, deployment_id: str) -> str | None:
+    """The run of the pipeline that made a deployment, while it is not over."""
+    running = [run.id for run in pipelines.read_executions(account, system) if not run.over]
+    full = (pipelines.read_execution(account, system, run) for run in running)
+    return next((run.id for run in full if _external(run) == deployment_id), None)
 
 
 def _sample(account: Account, found: deployments.Deployment, lb: balancers.Balancer) -> Sample:

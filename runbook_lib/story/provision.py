@@ -11,6 +11,7 @@ from runbook_lib import (
     build,
     connection,
     cost,
+    deployment_group,
     image,
     network,
     pipeline,
@@ -59,6 +60,7 @@ def plan_foundation(account: Account, system: System) -> Plan:
         notes=(
             f"Everything is tagged {system.name} and expires on {system.expires.date()}.",
             f"Prices of {system.params.prices.as_of}: check them against your region's price list.",
+            *_repair_notes(system),
         ),
     )
 
@@ -72,6 +74,13 @@ def _source(account: Account, system: System) -> repository.Repository:
     # A git host's repository was there before us: what its buildspec needs is seen in the buildspec that it has.
     paths = (system.application.buildspec_path,) if system.from_git_host else ()
     return repository.read_repository(account, system, paths)
+
+
+def _repair_notes(system: System) -> tuple[str, ...]:
+    """What is mended in the buildspec by a commit of its own, for it cannot build without."""
+    path = system.application.buildspec_path
+    needed = [repair for repair in system.application.repairs if repair.required]
+    return tuple(f"Mended in {path} by a commit of its own: {repair.title} ({repair.reason})." for repair in needed)
 
 
 def made(account: Account, system: System) -> Table:
@@ -196,15 +205,34 @@ def given(account: Account, system: System) -> dict[str, dict[str, Any]]:
 
 
 def check_rolling_world(account: Account, system: System) -> Checks:
-    """Does the rolling service run healthy behind its load balancer, and does a push start its pipeline?"""
-    lb = balancer.read_balancer(account, system)
+    """Does the rolling service run healthy behind its load balancer, and does a push start its pipeline?
+
+    Once the service has moved behind CodeDeploy, traffic and pipeline lead elsewhere, as they should.
+    """
     found = service.read_service(account, system, system.rolling_service)
     delivery = pipeline.read_pipeline(account, system)
+    moved = deployment_group.read_group(account, system) is not None
+    wanted = found.desired if found else 1
+    answers = [
+        service.check_settled(found, system.rolling_service),
+        *(_moved_on() if moved else _check_traffic(account, system, delivery, wanted=wanted)),
+        _check_start(account, system, delivery),
+    ]
+    return checks("The rolling world", answers)
+
+
+def _moved_on() -> tuple[Check, ...]:
+    why = "15_move_service has put the application behind CodeDeploy"
+    return skip("Does the production listener lead to it?", why), skip("Does the pipeline deploy to it?", why)
+
+
+def _check_traffic(
+    account: Account, system: System, delivery: pipeline.Pipeline | None, *, wanted: int
+) -> tuple[Check, ...]:
+    lb = balancer.read_balancer(account, system)
     group = lb.groups.get(system.rolling_target_group)
-    answers = [service.check_settled(found, system.rolling_service)]
-    if group:
-        answers.append(balancer.check_targets(group, wanted=found.desired if found else 1))
-    answers += [
+    return (
+        *((balancer.check_targets(group, wanted=wanted),) if group else ()),
         ask(
             "Does the production listener lead to it?",
             lb.live() == system.rolling_target_group,
@@ -219,9 +247,7 @@ def check_rolling_world(account: Account, system: System) -> Checks:
             wanted="ECS (rolling)",
             remedy="run 10_provision again",
         ),
-        _check_start(account, system, delivery),
-    ]
-    return checks("The rolling world", answers)
+    )
 
 
 def _check_start(account: Account, system: System, delivery: pipeline.Pipeline | None) -> Check:

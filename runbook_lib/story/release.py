@@ -10,13 +10,14 @@ from typing import Any
 from runbook_lib import alarm, balancer, deployment, deployment_group, lease, pipeline, repository, service
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks
+from runbook_lib.deployment import Deployment
 from runbook_lib.documents import taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
 from runbook_lib.inventory import read_inventory
 from runbook_lib.params import Release
 from runbook_lib.step import Applied, Plan, Until
-from runbook_lib.story import follow, watch
+from runbook_lib.story import follow, shares, watch
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
@@ -63,11 +64,15 @@ def read_live(account: Account, system: System) -> Live:
     )
 
 
-def check_safe(account: Account, system: System) -> Checks:
-    """Is it safe to start a release?"""
+def check_safe(account: Account, system: System, version: str, environment: Mapping[str, str]) -> Checks:
+    """Is it safe to start a release, or to go on with this very release where it is under way already?"""
+    delivery = pipeline.read_pipeline(account, system)
+    mine = _under_way(account, system, version, environment)
+    if mine is not None:
+        question = "Is the deployment that is under way the one of this release?"
+        return checks("Safe to go on", (ask(question, True, seen=mine, wanted=mine), _check_delivery(delivery)))
     found = service.read_service(account, system, system.service)
     lb = balancer.read_balancer(account, system)
-    delivery = pipeline.read_pipeline(account, system)
     primary = found.primary.target_group if found and found.primary else None
     answers = [service.check_settled(found, system.service)]
     if found and primary:
@@ -92,8 +97,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
             wanted="a service behind CodeDeploy with its files",
             next_step="run 15_move_service, 20_source_files, 21_buildspec and 22_pipeline first",
         )
-    wanted = {VERSION: version, **environment}
-    text = taskdef.with_environment(source.files[TASKDEF], system.container, wanted)
+    text = _taskdef(system, source, version, environment)
     name = deployment_group.config_name(system)
     config = deployment_group.read_config(account, name)
     items = read_inventory(account, system.name)
@@ -103,7 +107,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
         repository.plan_commit(
             system,
             source,
-            {TASKDEF: text.encode()},
+            {TASKDEF: text},
             step="release.commit",
             message=f"Release {version}",
             why=f"version {version}",
@@ -119,7 +123,7 @@ def course(account: Account, system: System) -> Table:
     rows = [{"when": "first", "what": "build, task definition, green tasks healthy, test listener shows green"}]
     if release.ready_wait_minutes:
         rows.append({"when": f"at most {release.ready_wait_minutes} min", "what": "wait until somebody continues it"})
-    shift = watch.schedule(_routing(account, name, release))
+    shift = shares.schedule(_routing(account, name, release))
     rows += [{"when": _minute(after), "what": f"{share:.0f} % of traffic to green"} for after, share in shift]
     end = int(shift[-1][0].total_seconds()) // 60 + release.termination_wait_minutes
     rows.append({"when": f"until T+{end:02d}:00", "what": "going back is instant: the former tasks still run"})
@@ -149,9 +153,9 @@ def judge(account: Account, system: System, started: Handle) -> Checks:
     """Is the new version good: did this deployment move all traffic, and is the live revision the intended one?"""
     found = deployment.read_deployment(account, system, started.id)
     live = read_live(account, system)
-    intended = (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
+    intended = _intended(account, system, found)
     return checks(
-        f"Deployment {found.id}",
+        f"{shares.JUDGED}{found.id}",
         (
             ask(
                 "Did this deployment move all production traffic?",
@@ -215,12 +219,13 @@ def decide(account: Account, system: System, started: Handle, before: Live) -> s
         return f"{found.id}: the intended revision is live; {back}"
     live = read_live(account, system)
     reason = found.error or "; ".join(check.seen for check in verdict.bad)
-    if live.revision == before.revision and live.target_group == before.target_group:
+    former = live.revision != _intended(account, system, found)
+    if former and (live.revision == before.revision or _went_back(account, system, found, live)):
         raise RolledBack(
             where=f"deployment {found.id}",
             seen=reason,
             wanted="a version that keeps the alarms quiet",
-            next_step=f"{before.revision} serves again; read 50_watch, mend the version and release again",
+            next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again",
         )
     raise ReleaseFailed(
         where=f"deployment {found.id}",
@@ -228,6 +233,37 @@ def decide(account: Account, system: System, started: Handle, before: Live) -> s
         wanted=f"{before.revision} or the intended revision live",
         next_step="run 40_roll_back now",
     )
+
+
+def _intended(account: Account, system: System, found: Deployment) -> str:
+    """The revision that a deployment is to make live; empty when its AppSpec is not known."""
+    return (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
+
+
+def _taskdef(system: System, source: repository.Repository, version: str, environment: Mapping[str, str]) -> bytes:
+    wanted = {VERSION: version, **environment}
+    return taskdef.with_environment(source.files[TASKDEF], system.container, wanted).encode()
+
+
+def _under_way(account: Account, system: System, version: str, environment: Mapping[str, str]) -> str | None:
+    """The deployment of this very release, where a notebook before this one has started it and it is not over."""
+    source = repository.read_repository(account, system, [TASKDEF])
+    known = source.files.get(TASKDEF)
+    if known is None or source.head is None or _taskdef(system, source, version, environment) != known:
+        return None
+    run = pipeline.find_execution(account, system, source.head.id)
+    action = pipeline.read_execution(account, system, run.id).action(pipeline.DEPLOY) if run else None
+    if action is None or action.external is None:
+        return None
+    return None if deployment.read_deployment(account, system, action.external).over else action.external
+
+
+def _went_back(account: Account, system: System, found: Deployment, live: Live) -> bool:
+    """Whether the deployment that rolls this one back has made its own revision live."""
+    if found.rolled_back_by is None:
+        return False
+    back = deployment.read_deployment(account, system, found.rolled_back_by)
+    return (back.shifted or back.status == "Succeeded") and live.revision == _intended(account, system, back)
 
 
 def _routing(account: Account, name: str, release: Release) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from runbook_lib import balancer, deployment, image, lease, pipeline, service
@@ -40,6 +41,13 @@ class Past:
     former_image: bool  # whether the former revision's image is still in the registry
     stage_targets: tuple[str, ...]  # runs that a stage rollback could go back to
     idle_group_healthy: int  # healthy targets in the group that is not live
+    returning: deployment.Deployment | None  # one that is bringing a former revision back already
+    goal: str | None  # the revision that serves when going back has ended
+
+    @property
+    def active(self) -> deployment.Deployment | None:
+        """The deployment that is under way: CodeDeploy runs one a group."""
+        return next((found for found in self.deployments if not found.over), None)
 
 
 def read_past(account: Account, system: System) -> Past:
@@ -49,7 +57,10 @@ def read_past(account: Account, system: System) -> Past:
     )
     current = service.read_service(account, system, system.service)
     live = current.primary.revision if current and current.primary else None
-    former = _former(account, system, found, live)
+    revisions = {d.id: _revision(account, system, d) for d in found}
+    former = _former(found, revisions, live)
+    active = next((d for d in found if not d.over), None)
+    returning = active if active and active.goes_back else None
     lb = balancer.read_balancer(account, system)
     idle = [lb.groups[name].healthy for name in system.target_groups if name in lb.groups and name != lb.live()]
     return Past(
@@ -59,12 +70,15 @@ def read_past(account: Account, system: System) -> Past:
         former_image=former is not None and _image_exists(account, system, former),
         stage_targets=_stage_targets(account, system),
         idle_group_healthy=sum(idle),
+        returning=returning,
+        # What is stopped before it has moved all traffic never became the live revision: what was live stays.
+        goal=revisions[returning.id] if returning else live if active and not active.shifted else former,
     )
 
 
 def ways(system: System, past: Past) -> tuple[Way, ...]:
     """The four ways back, quickest first, each open or closed for a stated reason."""
-    active = next((d for d in past.deployments if not d.over), None)
+    active = past.active
     return (
         _stop(active),
         _redeploy(system, past, active),
@@ -81,8 +95,11 @@ def ways_table(account: Account, system: System, past: Past) -> Table:
 
 
 def check_ready(account: Account, system: System, past: Past) -> Checks:
-    """Is there something to go back to, and a way that is open?"""
+    """Is there something to go back to, and a way that is open; or is a deployment going back already?"""
     del account
+    if past.returning:
+        question = "Is the deployment that is under way one that goes back?"
+        return checks("Ready to go back", (ask(question, True, seen=past.returning.id, wanted="one that goes back"),))
     open_ways = [way.name for way in ways(system, past) if way.open]
     return checks(
         "Ready to go back",
@@ -97,9 +114,9 @@ def check_ready(account: Account, system: System, past: Past) -> Checks:
             ask(
                 "Is it known what served before?",
                 past.former is not None,
-                seen=past.former or "nothing",
+                seen=past.former or f"nothing: {past.live} is the oldest that is left, or was gone back to",
                 wanted="a former revision",
-                remedy="read the service's revisions",
+                remedy="release a mended version with 30_release",
             ),
         ),
     )
@@ -108,6 +125,8 @@ def check_ready(account: Account, system: System, past: Past) -> Checks:
 def wait_for_deployment(account: Account, system: System, applied: Applied, past: Past) -> Handle:
     """The deployment that goes back: the one that was made, or the rollback of the one that was stopped."""
     answers = applied.answers
+    if past.returning:
+        return Handle(past.returning.id, f"deployment {past.returning.id} brings {past.goal} back already")
     if "rollback.deploy" in answers:
         made = answers["rollback.deploy"]["deploymentId"]
         return Handle(made, f"deployment {made} brings {past.former} back")
@@ -125,13 +144,23 @@ def instant_until(account: Account, system: System, started: Handle) -> Table:
     minutes = system.params.release.termination_wait_minutes
     shifted = next((event.end for event in found.events if event.name == "AllowTraffic" and event.end), None)
     until = "it is over: the other tasks are gone" if found.over else "not known before all traffic has moved"
-    if shifted and not found.over:
+    if found.rolls_back:
+        until = "it is not: a rollback keeps no other tasks, and it cannot be rolled back itself"
+    elif shifted and not found.over:
         until = f"{(shifted + timedelta(minutes=minutes)).strftime('%H:%M')} UTC, then they are stopped"
     return table("Going back is instant", [{"deployment": found.id, "until": until}])
 
 
 def plan_back(account: Account, system: System, past: Past) -> Plan:
-    """The quickest way that is open, as a plan; raises GateClosed when none is."""
+    """The quickest way that is open, as a plan; raises GateClosed when none is.
+
+    Nothing is to be done while a deployment goes back already: stopping it would bring the bad version back.
+    """
+    freeze = _freeze(account, system, past)
+    if past.returning:
+        step = deployment.plan_stop(past.returning, why="going back by hand")
+        under_way = replace(step, title="Go back", reason=f"{past.returning.id} goes back already", present={})
+        return Plan(f"Go back: {past.returning.id} is under way", system.name, (*freeze, under_way))
     open_ways = [way for way in ways(system, past) if way.open]
     if not open_ways:
         raise GateClosed(
@@ -141,19 +170,13 @@ def plan_back(account: Account, system: System, past: Past) -> Plan:
             next_step="release a mended version with 30_release",
         )
     way = open_ways[0]
-    steps = (
-        lease.plan_take(account, system, otherwise=BY_HAND),
-        *_freeze(account, system, past),
-        _step(system, past, way),
-    )
+    steps = (lease.plan_take(account, system, otherwise=BY_HAND), *freeze, _step(system, past, way))
     return Plan(f"Go back: {way.name}", system.name, steps, notes=(way.takes,))
 
 
 def check_back(account: Account, system: System, past: Past) -> Checks:
     """Does the former revision serve again, on every listener and with every task?"""
-    # A deployment that is stopped never became the live revision: what was live before it stays.
-    stopped = next((d for d in past.deployments if not d.over), None)
-    wanted = (past.former if stopped is None or stopped.shifted else past.live) or ""
+    wanted = past.goal or ""
     current = service.read_service(account, system, system.service)
     lb = balancer.read_balancer(account, system)
     primary = current.primary if current else None
@@ -209,9 +232,8 @@ def _flip(past: Past, active: deployment.Deployment | None) -> Way:
 
 
 def _step(system: System, past: Past, way: Way) -> Step:
-    active = next((d for d in past.deployments if not d.over), None)
-    if way.name == STOP and active:
-        return deployment.plan_stop(active, why="going back by hand")
+    if way.name == STOP and past.active:
+        return deployment.plan_stop(past.active, why="going back by hand")
     if way.name == REDEPLOY:
         arn = system.arn("ecs", f"task-definition/{past.former}")
         return deployment.plan_redeploy(
@@ -226,12 +248,23 @@ def _freeze(account: Account, system: System, past: Past) -> tuple[Step, ...]:
     return (pipeline.plan_freeze(system, found, reason=f"rolled back by hand from {past.live}"),) if found else ()
 
 
-def _former(account: Account, system: System, found: tuple[deployment.Deployment, ...], live: str | None) -> str | None:
-    for candidate in found:
-        revision = (deployment.read_task_definition_of(account, system, candidate) or "").rpartition("/")[2]
-        if candidate.status == "Succeeded" and revision and revision != live:
-            return revision
-    return None
+def _former(found: tuple[deployment.Deployment, ...], revisions: Mapping[str, str], live: str | None) -> str | None:
+    """The revision that served before the live one: a way back takes what it left out of the row.
+
+    Whoever goes back from 3 to 2 finds what was before 2 next, and never 3 again.
+    """
+    row: list[str] = []
+    for one in reversed(found):
+        revision = revisions[one.id]
+        if one.status == "Succeeded" and revision:
+            row = row[: row.index(revision)] if revision in row else row
+            row.append(revision)
+    before = row[: row.index(live)] if live in row else row
+    return before[-1] if before else None
+
+
+def _revision(account: Account, system: System, found: deployment.Deployment) -> str:
+    return (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
 
 
 def _image_exists(account: Account, system: System, revision: str) -> bool:

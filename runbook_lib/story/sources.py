@@ -11,7 +11,7 @@ from runbook_lib.documents import appspec, buildspec, imagedetail, taskdef
 from runbook_lib.documents.edit import Edit
 from runbook_lib.errors import CheckFailed
 from runbook_lib.handle import Handle
-from runbook_lib.step import Plan
+from runbook_lib.step import Plan, Step
 from runbook_lib.story import follow
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -92,7 +92,8 @@ def plan_files(account: Account, system: System) -> Plan:
     commit = repository.plan_commit(
         system, base, files, step="files.commit", message="Task definition and AppSpec", why="not there yet"
     )
-    return Plan("Bring the files", system.name, (repository.plan_branch(system, source, draft), commit))
+    steps = (repository.plan_branch(system, source, draft), _unless_in_use(account, system, commit))
+    return Plan("Bring the files", system.name, steps)
 
 
 def buildspec_text(account: Account, system: System) -> Text:
@@ -189,7 +190,7 @@ def plan_publish(account: Account, system: System) -> Plan:
     step = repository.plan_commit(
         system, source, draft.files, step="files.publish", message="Blue/green deployments", why=why
     )
-    return Plan("Publish the files", system.name, (step,))
+    return Plan("Publish the files", system.name, (_unless_in_use(account, system, step),))
 
 
 def check_files(account: Account, system: System, *, branch: str) -> Checks:
@@ -220,6 +221,16 @@ def check_files(account: Account, system: System, *, branch: str) -> Checks:
             )
         ],
     )
+
+
+def _unless_in_use(account: Account, system: System, step: Step) -> Step:
+    """The step, or nothing to do once releases use the files: the draft is older than what they have become."""
+    found = pipeline.read_pipeline(account, system)
+    if step.needed and found is not None and found.deploy_provider == "CodeDeployToECS":
+        return replace(
+            step, reason="the pipeline deploys with these files: releases change them from here on", present={}
+        )
+    return step
 
 
 def _running(account: Account, system: System) -> str:

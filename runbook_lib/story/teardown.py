@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runbook_lib import deployment, service
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks
+from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.inventory import Item, read_inventory
 from runbook_lib.removal import REMOVALS, Removal, stop_access_log
 from runbook_lib.step import Plan, Step, Until
@@ -69,17 +70,13 @@ def inventory(account: Account, system: System) -> tuple[Item, ...]:
 def check_ready(account: Account, system: System) -> Checks:
     """Is there an inventory, and does this notebook know how to remove every kind in it?"""
     items = read_inventory(account, system.name)
+    if not items:
+        return checks("Ready to tear down", (skip("Is there an inventory?", f"nothing is left of {system.name}"),))
     foreign = sorted({item.kind for item in items} - set(REMOVALS))
     return checks(
         "Ready to tear down",
         (
-            ask(
-                "Is there an inventory?",
-                bool(items),
-                seen=f"{len(items)} resources",
-                wanted="at least one",
-                remedy="nothing was made under this name: check the parameter name",
-            ),
+            ask("Is there an inventory?", True, seen=f"{len(items)} resources", wanted="at least one"),
             ask(
                 "Is it known how to remove every kind?",
                 not foreign,
@@ -108,6 +105,10 @@ def check_gone(account: Account, system: System, before: tuple[Item, ...], *, de
                 remedy="run this notebook again",
             )
         )
+    if not answers:
+        going = [item.name for item in left if delete_source or item.kind not in KEPT_WITHOUT_CONSENT]
+        seen = ", ".join(going) or "none"
+        answers = [ask("Is the inventory empty but for what is kept?", not going, seen=seen, wanted="none")]
     return checks("Nothing is left", answers)
 
 
@@ -119,12 +120,12 @@ def _quiet(account: Account, system: System) -> list[Step]:
     """Stop what is under way: a deployment holds its group, its service and its listeners."""
     if not any(item.kind == "codedeploy:group" for item in read_inventory(account, system.name)):
         return []
-    active = [found for found in deployment.read_deployments(account, system) if not found.over]
-    return [_stopped(system, found) for found in active]
+    active = [found.id for found in deployment.read_deployments(account, system) if not found.over]
+    return [_ended(system, deployment.read_deployment(account, system, found)) for found in active]
 
 
-def _stopped(system: System, found: deployment.Deployment) -> Step:
-    from dataclasses import replace
+def _ended(system: System, found: deployment.Deployment) -> Step:
+    """A deployment that only waits is told to wait no longer; to stop it would start another with a wait of its own."""
 
     def missing(account: Account, answer: Mapping[str, Any]) -> str | None:
         del answer
@@ -133,6 +134,6 @@ def _stopped(system: System, found: deployment.Deployment) -> Step:
         return None if now.over and settled and settled.settled else f"it is {now.status}"
 
     waiting: Callable[[Account, Mapping[str, Any]], str | None] = missing
-    return replace(
-        deployment.plan_stop(found, why="a deployment holds its group"), until=Until(f"{found.id} has ended", waiting)
-    )
+    end = deployment.plan_end_wait if found.shifted else deployment.plan_stop
+    step = end(found, why="a deployment holds its group")
+    return replace(step, until=Until(f"{found.id} has ended", waiting))

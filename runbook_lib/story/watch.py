@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from runbook_lib import alarm, balancer, deployment, metric
+from runbook_lib import alarm, balancer, deployment, deployment_group, metric
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment, LifecycleEvent
 from runbook_lib.errors import CheckFailed
-from runbook_lib.handle import Handle
+from runbook_lib.journal import Journal
 from runbook_lib.metric import Metrics
+from runbook_lib.step import Applied
+from runbook_lib.story import shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
-from runbook_lib.views import charts
+from runbook_lib.views import axis, charts
 
 LAG = timedelta(minutes=3)  # metrics of a closed minute show up one to three minutes later
-BEFORE = timedelta(minutes=5)
-RUN_DIRECTORY = "RUNBOOK_RUN_DIR"  # the folder of this run; those of its walk lie beside it
+BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=5)
 
 
 def weights(account: Account, system: System) -> Table:
@@ -43,20 +41,23 @@ def weights(account: Account, system: System) -> Table:
     return table("Who gets the traffic", rows, ("listener", "target group", "share", "healthy"))
 
 
-def minutes(account: Account, system: System, number: int) -> Table:
-    """Wait so many minutes, then show what the closed minutes of that time say."""
-    start = account.clock.now()
-    account.clock.sleep((timedelta(minutes=number) + LAG).total_seconds())
-    lb = balancer.read_balancer(account, system)
+def minutes(account: Account, system: System, number: int, after: Applied | None = None) -> Table:
+    """Wait so many minutes after a change, then show what the last closed minutes say; no wait when nothing changed."""
+    if after is None or after.done:
+        account.clock.sleep((timedelta(minutes=number) + LAG).total_seconds())
     end = metric.closed(account.clock.now(), lag=LAG)
-    found = metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end)
-    return minutes_table(found)
+    lb = balancer.read_balancer(account, system)
+    start = end - timedelta(minutes=number)
+    return minutes_table(metric.read_metrics(account, lb, sorted(lb.groups), start=start, end=end))
 
 
 def minutes_table(found: Metrics) -> Table:
-    """Requests, failures and latency of each target group, summed over its minutes."""
+    """Requests, failures and latency of each target group, summed over its minutes.
+
+    A failed request is the application's own 5xx, or one that no target answered.
+    """
     rows = [_sums(found, group) for group in found.groups]
-    headings = ("target group", "minutes", "requests", "failed", "worst p99")
+    headings = ("target group", "minutes", "requests", "own 5xx", "not answered", "worst p99")
     return table(f"What {len({m.at for m in found.minutes})} closed minutes say", rows, headings)
 
 
@@ -66,28 +67,34 @@ class Story:
 
     deployment: Deployment
     metrics: Metrics
-    roles: charts.Roles
-    timeline: charts.Timeline
-    requested: tuple[tuple[datetime, float], ...]  # percent to green
-    configured: tuple[tuple[datetime, float], ...]  # percent to green
+    roles: axis.Roles
+    timeline: axis.Timeline
+    requested: shares.Shares
+    configured: shares.Shares  # empty when no journal of the release is at hand
+    wait_minutes: int  # how long the group keeps the former tasks
 
 
-def read_story(account: Account, system: System, deployment_id: str = "") -> Story:
-    """The story of a deployment: the one named, else the newest; with the metrics from five minutes before it."""
+def read_story(account: Account, system: System, deployment_id: str = "", journals: Iterable[Journal] = ()) -> Story:
+    """The story of a deployment: the one named, else the newest; with the metrics from five minutes before it.
+
+    The weights that were configured and the verdicts come from the journals.
+    """
     found = _named(account, system, deployment_id)
     lb = balancer.read_balancer(account, system)
-    newest = metric.closed(account.clock.now(), lag=LAG)
-    end = min(newest, _end(found, newest) + BEFORE)
-    metrics = metric.read_metrics(account, lb, system.target_groups, start=found.created - BEFORE, end=end)
-    who = charts.roles(found, lb.live() or system.target_groups[0], system.target_groups)
-    marks = [(found.completed, f"{found.status}{_reason(found)}")] if found.completed and found.error else []
+    now = account.clock.now()
+    first, closed = found.created - BEFORE, metric.closed(now, lag=LAG)
+    end = min(now, found.completed + AFTER) if found.completed else now
+    told = shares.kept(account, found, journals)
+    who = axis.roles(found, lb.live() or system.target_groups[0], system.target_groups)
+    group = deployment_group.read_group(account, system)
     return Story(
         deployment=found,
-        metrics=metrics,
+        metrics=metric.read_metrics(account, lb, system.target_groups, start=first, end=min(closed, end)),
         roles=who,
-        timeline=charts.timeline(found, end=end, marks=marks),
-        requested=requested(account, found),
-        configured=configured(found, who.green),
+        timeline=axis.timeline(found, first=first, end=end, closed=closed, marks=shares.verdicts(told)),
+        requested=shares.requested(account, found),
+        configured=shares.configured(told, who.green),
+        wait_minutes=group.termination_wait_minutes if group else 0,
     )
 
 
@@ -101,6 +108,7 @@ def summary(account: Account, system: System, story: Story) -> Table:
         ("traffic configuration", found.config),
         ("began", found.created.isoformat()),
         ("ended", found.completed.isoformat() if found.completed else "not yet"),
+        ("former tasks were kept", _kept(story)),
         ("blue, green", f"{story.roles.blue}, {story.roles.green}"),
         ("error", found.error),
         ("rolled back by", found.rolled_back_by),
@@ -114,31 +122,31 @@ def events(account: Account, system: System, story: Story) -> Table:
     return events_table(story.deployment)
 
 
-def health_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+def health_chart(account: Account, system: System, story: Story) -> charts.Chart:
     """Healthy and unhealthy targets of both groups."""
-    found = _story(account, system, story)
-    return charts.health(found.metrics, found.roles, found.timeline)
+    del account, system
+    return charts.health(story.metrics, story.roles, story.timeline)
 
 
-def share_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+def share_chart(account: Account, system: System, story: Story) -> charts.Chart:
     """The green share of production traffic: requested, configured, observed."""
-    found = _story(account, system, story)
+    del account, system
     return charts.shares(
-        found.metrics, found.roles, found.timeline, requested=found.requested, configured=found.configured
+        story.metrics, story.roles, story.timeline, requested=story.requested, configured=story.configured
     )
 
 
-def error_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+def error_chart(account: Account, system: System, story: Story) -> charts.Chart:
     """The share of failed requests of both groups, with the alarm's limit."""
-    found = _story(account, system, story)
-    return charts.errors(found.metrics, found.roles, found.timeline, limit=system.params.alarms.error_percent)
+    del account
+    return charts.errors(story.metrics, story.roles, story.timeline, limit=system.params.alarms.error_percent)
 
 
-def latency_chart(account: Account, system: System, story: Story | Handle) -> charts.Chart:
+def latency_chart(account: Account, system: System, story: Story) -> charts.Chart:
     """The response time of both groups, with the alarm's limit."""
-    found = _story(account, system, story)
+    del account
     limit = system.params.alarms.latency_p99_seconds
-    return charts.latency(found.metrics, found.roles, found.timeline, limit=limit)
+    return charts.latency(story.metrics, story.roles, story.timeline, limit=limit)
 
 
 def sums(account: Account, system: System, story: Story) -> Table:
@@ -184,67 +192,12 @@ def history(account: Account, system: System) -> Table:
     return table("Deployments", rows, ("deployment", "began", "status", "made by", "rolls back", "error"))
 
 
-def requested(account: Account, found: Deployment) -> tuple[tuple[datetime, float], ...]:
-    """The share for green that the traffic configuration asks for, from the moment AllowTraffic began, in percent."""
-    began = next((event.start for event in found.events if event.name == "AllowTraffic" and event.start), None)
-    if began is None:
-        return ((found.created, 0.0),)
-    client = account.client("codedeploy")
-    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
-    steps = schedule(routing.get("trafficRoutingConfig", {}))
-    last = found.completed or account.clock.now()
-    reached = [(began + after, percent) for after, percent in steps if began + after <= last]
-    return ((found.created, 0.0), *reached)
-
-
-def schedule(routing: Mapping[str, Any]) -> tuple[tuple[timedelta, float], ...]:
-    """The steps of a traffic routing: how long after the beginning, and what percent.
-
-    CodeDeploy user guide, deployment-configurations: a canary has two steps, a linear shift equal ones.
-    """
-    if routing.get("type") == "TimeBasedCanary":
-        canary = routing["timeBasedCanary"]
-        first, wait = canary["canaryPercentage"], timedelta(minutes=canary["canaryInterval"])
-        return ((timedelta(0), float(first)), (wait, 100.0))
-    if routing.get("type") == "TimeBasedLinear":
-        linear = routing["timeBasedLinear"]
-        percent, interval = linear["linearPercentage"], timedelta(minutes=linear["linearInterval"])
-        count = -(-100 // percent)
-        return tuple((number * interval, float(min(100, (number + 1) * percent))) for number in range(count))
-    return ((timedelta(0), 100.0),)
-
-
-def configured(found: Deployment, green: str) -> tuple[tuple[datetime, float], ...]:
-    """The weights that followers of this deployment saw in the listener: from their journals, in percent to green.
-
-    AWS keeps no history of weights; without a journal of the release there is nothing to show.
-    """
-    folder = os.environ.get(RUN_DIRECTORY)
-    seen = [
-        (datetime.fromisoformat(entry["fields"]["at"]), float(entry["fields"]["weights"].get(green, 0.0)))
-        for path in sorted(Path(folder).parent.rglob("journal.jsonl") if folder else ())
-        for entry in _samples(path, found.id)
-    ]
-    return tuple(sorted(seen))
-
-
 def since(start: datetime, at: datetime | None) -> str | None:
     """A moment as T+03:20 after a beginning, None when there is none."""
     if at is None:
         return None
     seconds = int((at - start).total_seconds())
     return f"T+{seconds // 60:02d}:{seconds % 60:02d}"
-
-
-def _samples(path: Path, deployment_id: str) -> Iterable[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        # A journal that was cut off by a kill ends in half a line.
-        if '"kind": "sample"' in line and line.endswith("}") and deployment_id in line:
-            yield json.loads(line)
-
-
-def _story(account: Account, system: System, story: Story | Handle) -> Story:
-    return story if isinstance(story, Story) else read_story(account, system, story.id)
 
 
 def _named(account: Account, system: System, deployment_id: str) -> Deployment:
@@ -256,12 +209,21 @@ def _named(account: Account, system: System, deployment_id: str) -> Deployment:
     return deployment.read_deployment(account, system, found[0].id)
 
 
-def _end(found: Deployment, now: datetime) -> datetime:
-    return found.completed or now
+def _kept(story: Story) -> str:
+    """How long the former tasks outlived the shift, beside how long the group wants to keep them."""
+    found, wanted = story.deployment, timedelta(minutes=story.wait_minutes)
+    shifted = max((event.end for event in found.events if event.end and event.status == "Succeeded"), default=None)
+    if found.error or shifted is None:
+        return "not measured: the traffic did not move"
+    if found.completed is None:
+        return f"until {(shifted + wanted).strftime('%H:%M:%S')} UTC, unless the wait is ended early"
+    lasted = found.completed - shifted
+    early = ": the wait was ended early" if lasted < wanted else ""
+    return f"{_long(lasted)} of {_long(wanted)}{early}"
 
 
-def _reason(found: Deployment) -> str:
-    return f" ({found.error.partition(':')[0]})" if found.error else ""
+def _long(span: timedelta) -> str:
+    return f"{int(span.total_seconds()) // 60:02d}:{int(span.total_seconds()) % 60:02d} min"
 
 
 def _healthy(lb: balancer.Balancer, name: str) -> str:
@@ -280,6 +242,7 @@ def _sums(found: Metrics, group: str) -> dict[str, Any]:
         "target group": group,
         "minutes": len(own),
         "requests": f"{sum(minute.requests or 0 for minute in own):.0f}",
-        "failed": f"{sum(minute.failed or 0 for minute in own):.0f}",
+        "own 5xx": f"{sum(minute.own_errors or 0 for minute in own):.0f}",
+        "not answered": f"{sum(minute.unanswered for minute in own):.0f}",
         "worst p99": f"{1000 * worst:.0f} ms" if worst is not None else None,
     }

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runbook_lib import deployment, deployment_group, pipeline, service
-from runbook_lib.account import Account
+from runbook_lib.account import Account, Memory
 from runbook_lib.errors import BadInput, CheckFailed
+from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
 from runbook_lib.story import chapters
 from runbook_lib.system import System
 
 
-def bring(account: Account, system: System, world: str) -> None:
+def bring(account: Account, system: System, world: str, *, journal: Journal) -> None:
     """See that the world has reached a state: a sandbox is brought there, AWS is only asked.
 
-    A world that is further on already is left alone: a state means "at least this".
+    A world that is further on already is left alone: a state means "at least this".  What is done on the way there
+    goes into the journal.
     """
+    if world == MADE:
+        _make_alone(account, system, journal)
+        return
     if world not in STATES:
-        raise BadInput(where="world", seen=world, wanted=", ".join(STATES), next_step="correct the call of begin")
+        wanted = ", ".join((*STATES, MADE))
+        raise BadInput(where="world", seen=world, wanted=wanted, next_step="correct the call of begin")
     states = list(STATES)[: list(STATES).index(world) + 1]
     memory = account.memory(_inputs(system)) if account.memory else None
-    known = memory.recall(states) if memory else None
+    known = _recalled(memory, states, journal)
     for name in states[states.index(known) + 1 if known else 0 :]:
         reached, chapter = STATES[name]
         if not reached(account, system):
             if account.target == "aws":
                 raise _not_there(name, chapter.__doc__ or "")
-            # What the earlier notebooks did is not this run's doing: it goes into a journal of its own.
-            chapter(account, system, Journal(account.clock))
+            chapter(account, system, journal)
             if memory:
-                memory.keep(name)
+                memory.keep(name, notes=journal.as_json())
+
+
+def _recalled(memory: Memory | None, states: Sequence[str], journal: Journal) -> str | None:
+    """The last state that the world of this run was in before; what was done on the way there is in the journal."""
+    found = memory.recall(states) if memory else None
+    if found is None:
+        return None
+    state, notes = found
+    journal.resume(notes)
+    return state
 
 
 def _inputs(system: System) -> str:
@@ -43,6 +58,14 @@ def _inputs(system: System) -> str:
         content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_mode:o} ".encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{system.params.model_dump_json()} {content.hexdigest()}"
+
+
+def _make_alone(account: Account, system: System, journal: Journal) -> None:
+    """Something to tear down for a notebook that runs alone; what others share is taken as it is, also half gone."""
+    memory = account.memory(_inputs(system)) if account.memory else None
+    if _recalled(memory, ("rolling",), journal) or account.shared or read_inventory(account, system.name):
+        return
+    chapters.provision(account, system, journal)
 
 
 def _anywhere(account: Account, system: System) -> bool:
@@ -80,6 +103,7 @@ def _not_there(state: str, chapter: str) -> CheckFailed:
     )
 
 
+MADE = "made"  # whatever the inventory holds
 Chapter = Callable[[Account, System, Journal], None]
 STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "empty": (_anywhere, chapters.nothing),

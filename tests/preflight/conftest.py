@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runbook_lib import sandbox
+from runbook_lib.journal import Journal
 from runbook_lib.preflight import account as reading_account
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.runbook import opened
@@ -20,6 +21,6 @@ PARAMS = Path(__file__).parents[2] / "params" / "sandbox.yaml"
 def good() -> Iterator[Picture]:
     """Account and files of the sample application behind CodeDeploy, as the runbooks make it."""
     account, system = opened(str(PARAMS))
-    worlds.bring(account, system, "bluegreen")
+    worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
     yield reading_account.read_system(account, system)
     sandbox._embedded.close()  # type: ignore[union-attr]

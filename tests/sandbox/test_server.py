@@ -19,6 +19,9 @@ from botocore.exceptions import ClientError
 from runbook_lib.errors import BadInput
 from runbook_lib.sandbox import connect
 from runbook_lib.sandbox.remote import RemoteSandbox
+from runbook_lib.sandbox.server import HEED, Server
+from runbook_lib.sandbox.settings import Settings
+from runbook_lib.sandbox.world import World
 
 SERVE = [sys.executable, "-m", "runbook_lib.sandbox.serving"]
 PLAIN = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -243,3 +246,11 @@ def test_errors_of_services_reach_remote_callers(world: RemoteSandbox) -> None:
         world.client("s3").get_object(Bucket="nobody-has-this", Key="x")
     told: Any = raised.value.response
     assert told["Error"]["Code"] == "NoSuchBucket"
+
+
+def test_a_server_never_waits_without_an_end() -> None:
+    """A signal that comes just before a wait is heeded after it: without an end the server would not stop."""
+    server = Server(World(Settings()))
+    assert server._patience() <= HEED
+    server.stop()
+    server.run()

@@ -104,23 +104,27 @@ def _anchors(spec: Buildspec, seen: Trace, container: str | None) -> Iterator[An
                 wanted=_LOOKED_FOR,
                 next_step="write the file by one printf with the image as its value, then edit again",
             )
-        image = _chosen(spec, write, images, container)
+        image = _chosen(spec, seen, write, images, container)
         target, reason = _target(spec, write)
         line = write.command.line_at(write.statement.start)
         why = f"line {line} writes {DEFINITIONS} with {shown(image.image)}; {reason}"
         yield Anchor(write.command, write.statement, image.image, target, why)
 
 
-def _chosen(spec: Buildspec, write: Write, images: tuple[Image, ...], container: str | None) -> Image:
-    fitting = [image for image in images if container in (None, shown(image.container))]
-    if len(fitting) == 1:
-        return fitting[0]
-    names = ", ".join(repr(shown(image.container)) for image in images)
+def _chosen(spec: Buildspec, seen: Trace, write: Write, images: tuple[Image, ...], container: str | None) -> Image:
+    named = [(text_of(seen.scope.pieces(image.container)) or shown(image.container), image) for image in images]
+    fitting = [image for name, image in named if container in (None, name)]
+    # A file that never reaches the artifact names its container in vain; its only image is the one that is built.
+    stray = list(images) if write.path and posixpath.dirname(write.path) != spec.base_directory else []
+    for found in (fitting, stray):
+        if len(found) == 1:
+            return found[0]
+    names = ", ".join(repr(name) for name, _ in named)
     raise spec.document.bad(
         write.command.node,
         seen=f"images for the containers {names}",
         wanted=f"the container {container!r}" if container else "one image: imageDetail.json holds no more",
-        next_step="say with container= whose image the pipeline replaces; the others stay as taskdef.json names them",
+        next_step="name the container whose image the pipeline replaces (service.container in the parameters)",
     )
 
 

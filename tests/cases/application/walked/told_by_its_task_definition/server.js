@@ -1,0 +1,1 @@
+require('http').createServer((_, r) => r.end('ok')).listen(3000)
