@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runbook_lib.preflight import permissions
 from runbook_lib.preflight.live import (
     Alarm,
     Definition,
     Deployment,
+    Grant,
     Group,
     Live,
     Names,
@@ -95,6 +97,8 @@ def read_account(account: Account, names: Names, picture: Picture) -> Picture:
     reader = _Reader(account)
     live = reader.live(names)
     pipeline = picture.pipeline or reader.part("pipeline", lambda: _pipeline(account, names))
+    whole = replace(picture, live=live, pipeline=pipeline)
+    live = replace(live, grants=reader.part("live.grants", lambda: _grants(account, whole)))
     absent = {f"live.{part}": "the account has none" for part in Live.__dataclass_fields__}
     return replace(
         picture,
@@ -154,6 +158,10 @@ class _Reader:
             stack=read("live.stack", lambda: _stack(account, names)) if service else None,
             returnable=read("live.returnable", lambda: _returnable(account, names)),
         )
+
+
+def _grants(account: Account, picture: Picture) -> tuple[Grant, ...]:
+    return tuple(grant for need in permissions.needs(account, picture) for grant in permissions.simulate(account, need))
 
 
 def _service(account: Account, names: Names) -> Service | None:

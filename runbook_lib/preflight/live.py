@@ -185,6 +185,18 @@ class Deployment:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What IAM's simulator says of one action of a role; `seen_all` is false where a condition could not be told."""
+
+    rule: str
+    role: str
+    action: str
+    resource: str
+    decision: str  # allowed, implicitDeny, explicitDeny; missing: there is no such function
+    seen_all: bool
+
+
+@dataclass(frozen=True)
 class Live:
     """Everything that was read of the account; what does not exist is None."""
 
@@ -202,6 +214,7 @@ class Live:
     scaling: Scaling | None = None
     active: tuple[Deployment, ...] | None = None
     event_pattern: dict[str, object] | None = None
+    grants: tuple[Grant, ...] | None = None
     stack: str | None = None  # the CloudFormation stack that the service's tags name
     returnable: int | None = None  # runs on the pipeline's present structure that deployed well
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runbook_lib.preflight.rule import Rule
-from runbook_lib.preflight.rules import build, deployment, documents, group, pipeline, running
+from runbook_lib.preflight.rules import build, deployment, documents, group, permissions, pipeline, running
 
 
 def _place(rule: Rule) -> tuple[str, int]:
@@ -13,8 +13,5 @@ def _place(rule: Rule) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else ("", 0)
 
 
-RULES: tuple[Rule, ...] = tuple(
-    sorted(
-        (*documents.RULES, *pipeline.RULES, *build.RULES, *deployment.RULES, *group.RULES, *running.RULES), key=_place
-    )
-)
+ROOMS = (documents, pipeline, build, deployment, group, running, permissions)
+RULES: tuple[Rule, ...] = tuple(sorted((rule for room in ROOMS for rule in room.RULES), key=_place))
