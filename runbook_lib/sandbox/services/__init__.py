@@ -27,6 +27,7 @@ SERVICES: dict[str, str] = {
     "cloudwatch": f"{HERE}.services.cloudwatch",
     "sts": f"{HERE}.services.sts",
     "lambda": f"{HERE}.services.lambda_",
+    "cloudtrail": f"{HERE}.services.cloudtrail",
 }
 
 # what else keeps a store or has handlers, under the first word of their names
