@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, traffic
+from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, traffic, trail
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
 from runbook_lib.sandbox.world import World
@@ -191,9 +191,10 @@ class Gateway:
             result = run(self._call(matched, request, scope))
         except AwsError as error:
             result = error
-        self._record(scope, result.code if isinstance(result, AwsError) else "")
         moto_protocol.check(matched, result)
-        return moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
+        answer = moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
+        self._record(scope, result.code if isinstance(result, AwsError) else "", request, answer)
+        return answer
 
     def _call(self, matched: Matched, request: Request, scope: Scope) -> Call:
         params = moto_protocol.parse(matched, request)
@@ -212,16 +213,27 @@ class Gateway:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:
             return self._refuse(scope, error, request)
-        self._record(scope, moto_protocol.error_code(status, headers, body))
+        self._record(scope, moto_protocol.error_code(status, headers, body), request, (status, headers, body))
         return status, headers, body
 
     def _refuse(self, scope: Scope, error: AwsError, request: Request) -> Answer:
         self._record(scope, error.code)
         return moto_protocol.plain_error(error, protocol=moto_protocol.protocol_of(scope.service, request))
 
-    def _record(self, scope: Scope, error: str) -> None:
-        if scope.caller != INTERNAL:
-            self.world.log_call(caller=scope.caller, service=scope.service, operation=scope.operation, error=error)
+    def _record(self, scope: Scope, error: str, request: Request | None = None, answer: Answer | None = None) -> None:
+        if scope.caller == INTERNAL:
+            return
+        kept = None
+        if request is not None and answer is not None:
+            kept = trail.wire(scope.service, scope.operation, request, answer)
+        self.world.log_call(
+            caller=scope.caller,
+            service=scope.service,
+            operation=scope.operation,
+            error=error,
+            region=scope.region,
+            wire=kept,
+        )
 
 
 def _nothing() -> None:

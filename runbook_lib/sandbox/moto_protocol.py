@@ -233,7 +233,7 @@ def respond(matched: Matched, result: dict[str, Any] | AwsError, *, request_id: 
     status = result.status if isinstance(result, AwsError) else _status(matched, result, out["status_code"])
     body = out["body"]
     headers = {**out["headers"], "x-amzn-RequestId": request_id}
-    return status, headers, body.encode() if isinstance(body, str) else body
+    return status, headers, body.encode() if isinstance(body, str) else body or b""
 
 
 def _status(matched: Matched, result: dict[str, Any], usual: int) -> int:

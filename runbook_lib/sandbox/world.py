@@ -15,6 +15,11 @@ from runbook_lib.sandbox.settings import Settings
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Gateway
     from runbook_lib.sandbox.participants import Participants
+    from runbook_lib.sandbox.trail import Wire
+
+# Some hours of walking through every runbook, or a release a day for a quarter; about 1 KB each.
+KEPT_CALLS = 10_000
+KEPT_SECONDS = 90 * 86400.0  # as long as CloudTrail's event history goes back
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,9 @@ class CallRecord:
     service: str
     operation: str
     error: str
+    region: str = ""
+    number: int = 0  # 1, 2, 3 ... in the order of the calls
+    wire: Wire | None = None  # None for what AWS's default trail does not show
 
 
 class World:
@@ -130,9 +138,21 @@ class World:
         """A boto3 client that stays in this process and acts as AWS itself; its calls are not recorded."""
         return self.gateway.client(service)
 
-    def log_call(self, *, caller: str, service: str, operation: str, error: str = "") -> None:
-        """Record an API call that was answered at this moment."""
-        self.calls.append(CallRecord(self.now, caller, service, operation, error))
+    def log_call(
+        self,
+        *,
+        caller: str,
+        service: str,
+        operation: str,
+        error: str = "",
+        region: str = "",
+        wire: Wire | None = None,
+    ) -> None:
+        """Record an API call that was answered at this moment; old ones are forgotten, many at a time."""
+        number = self.ids.number("call")
+        self.calls.append(CallRecord(self.now, caller, service, operation, error, region, number, wire))
+        if len(self.calls) > KEPT_CALLS * 5 // 4 or self.now - self.calls[0].time > KEPT_SECONDS * 5 / 4:
+            self.calls = [call for call in self.calls[-KEPT_CALLS:] if self.now - call.time <= KEPT_SECONDS]
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""

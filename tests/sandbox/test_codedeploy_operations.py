@@ -324,6 +324,17 @@ def test_topics_get_the_notices_that_they_asked_for() -> None:
     assert (message["deploymentId"], message["status"], message["eventTriggerName"]) == (deployment, "Succeeded", "t")
 
 
+def test_a_topic_that_the_role_may_not_publish_to_hears_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The deployment goes on all the same."""
+    stage = fresh()
+    topic = stage.client("sns").create_topic(Name="orders")["TopicArn"]
+    trigger = {"triggerName": "t", "triggerTargetArn": topic, "triggerEvents": ["DeploymentStart"]}
+    role = stage.limited_role(["ecs", "elasticloadbalancing", "cloudwatch", "iam"])
+    stage.make_group(deploymentConfigName=ALL_AT_ONCE, triggerConfigurations=[trigger], serviceRoleArn=role)
+    assert stage.until_over(stage.start()) == "Succeeded"
+    assert f"does not allow sns:Publish on {topic}" in caplog.text
+
+
 def test_application_renamed_in_mid_deployment_keeps_it(stage: Stage) -> None:
     """A new name moves the running deployment along."""
     deployment = stage.start()

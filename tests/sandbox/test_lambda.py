@@ -153,16 +153,19 @@ def test_the_number_of_attempts_can_be_set(stage: Stage) -> None:
 
 
 def test_a_function_invokes_another(stage: Stage) -> None:
-    """And is answered while the world stands still."""
+    """And is answered while the world stands still, be it with no more than a status."""
     stage.function(ECHO, name="inner")
     code = """
         import boto3, json
         def handler(event, context):
-            found = boto3.client("lambda").invoke(FunctionName="inner", Payload=json.dumps(event + 1))
-            return json.load(found["Payload"])["seen"]
+            own = boto3.client("lambda")
+            found = own.invoke(FunctionName="inner", Payload=json.dumps(event + 1))
+            kinds = ("Event", "DryRun")
+            more = [own.invoke(FunctionName="inner", InvocationType=kind)["StatusCode"] for kind in kinds]
+            return [json.load(found["Payload"])["seen"], *more]
         """
     stage.function(code, name="outer", may=("lambda:InvokeFunction",))
-    assert stage.invoke(1, name="outer").payload == 2
+    assert stage.invoke(1, name="outer").payload == [2, 202, 204]
 
 
 def test_a_world_is_not_saved_while_a_function_sleeps(stage: Stage) -> None:

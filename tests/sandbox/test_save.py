@@ -18,6 +18,7 @@ from runbook_lib.sandbox import Sandbox, save
 
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
+OPEN = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}})
 # What a process says of a saved world after two more minutes: moto's part, ours, ids to come, and the time.
 GO_ON = """
 import json, sys
@@ -35,7 +36,7 @@ told = [
     c("logs").get_log_events(logGroupName="g", logStreamName="s"), c("secretsmanager").get_secret_value(SecretId="s"),
     c("sqs").receive_message(QueueUrl="https://sqs.us-east-1.amazonaws.com/123456789012/q"), c("sns").list_topics(),
     c("lambda").list_functions(), c("scheduler").list_schedules(), c("ecs").describe_clusters(clusters=["main"]),
-    sandbox.world.ids.uuid("x"), sandbox.clock.now().isoformat(), [vars(call) for call in sandbox.world.calls],
+    sandbox.world.ids.uuid("x"), sandbox.clock.now().isoformat(), [repr(call) for call in sandbox.world.calls],
 ]
 print(json.dumps(told, default=lambda value: value.timestamp(), sort_keys=True))
 """
@@ -51,7 +52,7 @@ def _furnish(sandbox: Sandbox) -> None:
     c("kms").create_key()
     c("ssm").put_parameter(Name="/p", Value="v", Type="String")
     c("secretsmanager").create_secret(Name="s", SecretString="x")
-    c("sqs").create_queue(QueueName="q")
+    c("sqs").create_queue(QueueName="q", Attributes={"Policy": OPEN})
     c("sns").create_topic(Name="t")
     c("sns").subscribe(
         TopicArn="arn:aws:sns:us-east-1:123456789012:t",

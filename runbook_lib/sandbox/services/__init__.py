@@ -36,6 +36,7 @@ SERVICES: dict[str, str] = {
     ),
     "application-autoscaling": f"{HERE}.services.applicationautoscaling",
     "lambda": f"{HERE}.services.lambda_",
+    "cloudtrail": f"{HERE}.services.cloudtrail",
 }
 
 # what else keeps a store or has handlers, under the first word of their names

@@ -28,7 +28,8 @@ MOTO = frozenset(
 )
 
 
-def _unique_id(prefix: str, arn: str) -> str:
+def unique_id(prefix: str, arn: str) -> str:
+    """The id of a principal: AIDA... of a user, AROA... of a role."""
     return prefix + hashlib.sha256(arn.encode()).hexdigest()[:17].upper()
 
 
@@ -42,7 +43,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
     """GetCallerIdentity: the principal whose access key signed the call."""
     prefix = "AROA" if ":assumed-role/" in call.caller else "AIDA"
     session = ":" + call.caller.rsplit("/", 1)[1] if prefix == "AROA" else ""
-    return {"UserId": _unique_id(prefix, call.caller) + session, "Account": call.account, "Arn": call.caller}
+    return {"UserId": unique_id(prefix, call.caller) + session, "Account": call.account, "Arn": call.caller}
 
 
 def assume_role(call: Call) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def assume_role(call: Call) -> dict[str, Any]:
     key, secret = call.world.gateway.credentials_for(arn)
     return {
         "Credentials": {"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": key, "Expiration": EXPIRATION},
-        "AssumedRoleUser": {"AssumedRoleId": f"{_unique_id('AROA', role)}:{session}", "Arn": arn},
+        "AssumedRoleUser": {"AssumedRoleId": f"{unique_id('AROA', role)}:{session}", "Arn": arn},
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from werkzeug.wrappers import Request
 
-from runbook_lib.sandbox import clients, moto_protocol
+from runbook_lib.sandbox import clients, moto_protocol, trail
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer
 from runbook_lib.sandbox.services.codebuild import authority, lookup
@@ -69,12 +69,20 @@ def through(
     operation = moto_protocol.operation_of(scope.service, asked)
     refused = refusal(authority.wishes(world, scope.service, operation, target, asked.get_data()))
     if refused:
-        return _denied(world, scope, operation, refused)
+        return _denied(world, scope, operation, refused, asked)
     return world.gateway.handle_foreign(method, target, headers, body)
 
 
-def _denied(world: World, scope: Scope, operation: str, message: str) -> Answer:
+def _denied(world: World, scope: Scope, operation: str, message: str, asked: moto_protocol.Request) -> Answer:
     protocol = clients.session()._session.get_service_model(scope.service).metadata["protocol"]
     error = AwsError("AccessDenied", message, 403) if protocol in XML else AwsError("AccessDeniedException", message)
-    world.log_call(caller=scope.caller, service=scope.service, operation=operation, error=error.code)
-    return moto_protocol.plain_error(error, scope.service)
+    answer = moto_protocol.plain_error(error, scope.service)
+    world.log_call(
+        caller=scope.caller,
+        service=scope.service,
+        operation=operation,
+        error=error.code,
+        region=scope.region,
+        wire=trail.wire(scope.service, operation, asked, answer),
+    )
+    return answer

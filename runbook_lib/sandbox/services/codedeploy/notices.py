@@ -1,11 +1,14 @@
 """Tells EventBridge and the group's Amazon SNS topics how a deployment fares.
 
+What the role may not publish costs the notice, not the deployment (AWSCodeDeployRoleForECSLimited allows only topics
+whose names begin with CodeDeployTopic_).
 Sources: CodeDeploy user guide, monitoring-cloudwatch-events and monitoring-sns-event-notifications-json-format.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from runbook_lib.sandbox.services.codedeploy.store import Deployment
@@ -14,6 +17,7 @@ from runbook_lib.sandbox.services.codedeploy.tags import arn
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
+LOG = logging.getLogger(__name__)
 DETAIL_TYPE = "CodeDeploy Deployment State-change Notification"
 TRIGGERS = {
     "START": "DeploymentStart",
@@ -55,12 +59,16 @@ def _publish(world: World, deployment: Deployment, event: str) -> None:
     from botocore.exceptions import ClientError
 
     for trigger in deployment.plan.triggers:
+        topic = trigger["triggerTargetArn"]
         if event not in trigger["triggerEvents"]:
+            continue
+        if not deployment.grants.allow("sns:Publish", topic):
+            LOG.warning("CodeDeploy: role %s does not allow sns:Publish on %s", deployment.plan.role, topic)
             continue
         message = _message(world, deployment, trigger["triggerName"])
         subject = f"{deployment.status.upper()}: AWS CodeDeploy {deployment.id} in {world.settings.region}"
         try:
-            world.client("sns").publish(TopicArn=trigger["triggerTargetArn"], Subject=subject, Message=message)
+            world.client("sns").publish(TopicArn=topic, Subject=subject, Message=message)
         except ClientError as refused:
             # A topic that is gone costs the notice, not the deployment.
             if refused.response["Error"]["Code"] not in ("NotFound", "NotFoundException"):
