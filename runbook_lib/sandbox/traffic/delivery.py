@@ -119,9 +119,9 @@ def write_what_is_due(world: World, operation: str, url: str) -> None:
     kept = store(world)
     if not kept.files or operation not in bucket.LOOKS_AT_OBJECTS:
         return
-    due = [file for file in kept.files if file.bucket in url or operation in bucket.COPIES]
-    kept.files = [file for file in kept.files if file not in due]
-    for file in due:
+    due = {file.key: file for file in kept.files if file.bucket in url or operation in bucket.COPIES}
+    kept.files = [file for file in kept.files if file.key not in due]
+    for file in due.values():
         bucket.write(world, file.bucket, file.key, content(file), at=file.delivered)
 
 

@@ -2,7 +2,8 @@
 
 Names, dimensions, units and when each is reported: ELB user guide, load-balancer-cloudwatch-metrics. Without requests
 nothing is sent. Left out, because neither the model nor the log of a load balancer can say it: connections, processed
-bytes, load balancer capacity units, rule evaluations, TLS errors, anomalous hosts.
+bytes, load balancer capacity units, rule evaluations, TLS errors, anomalous hosts; and the states of zones
+(HealthyStateDNS ...), of which the guide does not say when they are reported.
 """
 
 from __future__ import annotations
