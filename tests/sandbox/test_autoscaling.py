@@ -411,3 +411,26 @@ def test_scaling_that_does_not_settle_fails_a_shift_after_five_minutes() -> None
         "after a scaling event. This time out period is 5 minutes."
         in stage.info(deployment)["errorInformation"]["message"]
     )
+
+
+def test_scaling_in_mid_shift_starts_from_both_colours() -> None:
+    """The running count holds blue and green: the desired count ends up inflated, as it does on AWS."""
+    stage = codedeploy_stage.fresh()
+    stage.world.settings = stage.world.settings.with_(requests_per_second=0.0)
+    stage.make_group()
+    client = stage.client("application-autoscaling")
+    client.register_scalable_target(**ABOUT, MinCapacity=1, MaxCapacity=12)
+    client.put_scaling_policy(
+        **ABOUT,
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 50.0, **CPU},
+    )
+    stage.until_event(stage.start(), "AllowTraffic")
+    dimensions = [{"Name": "ClusterName", "Value": NAME}, {"Name": "ServiceName", "Value": NAME}]
+    for _ in range(5):
+        datum = {"MetricName": "CPUUtilization", "Dimensions": dimensions, "Value": 75.0}
+        stage.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=[datum])
+        stage.wait(60)
+    service = stage.client("ecs").describe_services(cluster=NAME, services=[NAME])["services"][0]
+    assert service["desiredCount"] == 6  # of four running tasks, three of two would have been enough
