@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runbook_lib import deployment, service
+from runbook_lib import deployment, lease, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
 from runbook_lib.inventory import Item, read_inventory
@@ -65,7 +65,7 @@ def inventory(account: Account, system: System) -> tuple[Item, ...]:
 
 
 def check_ready(account: Account, system: System) -> Checks:
-    """Is there an inventory, and does this notebook know how to remove every kind in it?"""
+    """Is there an inventory, is it known how to remove every kind in it, and does nobody release meanwhile?"""
     items = read_inventory(account, system.name)
     foreign = sorted({item.kind for item in items} - set(REMOVALS))
     return checks(
@@ -85,6 +85,7 @@ def check_ready(account: Account, system: System) -> Checks:
                 wanted="all known",
                 remedy="use the version of the runbooks that made them",
             ),
+            lease.check_free(account, system),
         ),
     )
 
