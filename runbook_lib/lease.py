@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook_lib.account import Account
+from runbook_lib.check import Check, ask
 from runbook_lib.clock import Clock
 from runbook_lib.errors import CheckFailed, Refused
 from runbook_lib.journal import RUN_DIRECTORY, Journal
@@ -84,19 +85,38 @@ def key(system: System) -> str:
 
 
 def read_lease(account: Account, system: System) -> Lease | None:
-    """The lease, None while there was never one."""
-    s3 = account.client("s3")
+    """The lease, None while there was never one; raises CheckFailed without the bucket that keeps it."""
     try:
-        found = s3.get_object(Bucket=system.artifacts_bucket, Key=key(system))
-    except s3.exceptions.NoSuchKey:
-        return None
-    except s3.exceptions.NoSuchBucket:
+        return _read(account, system)
+    except account.client("s3").exceptions.NoSuchBucket:
         raise CheckFailed(
             where="lease",
             seen=f"no bucket {system.artifacts_bucket}",
             wanted="the bucket of the artifacts, which keeps the lease",
             next_step="run 10_provision first",
         ) from None
+
+
+def check_free(account: Account, system: System) -> Check:
+    """Does nobody else release now?"""
+    question, wanted = "Does nobody else release?", "nobody, or this very person"
+    try:
+        found = _read(account, system)
+    except account.client("s3").exceptions.NoSuchBucket:
+        return ask(question, True, seen="nobody: the bucket of the lease is gone", wanted=wanted)
+    if found is None or found.free(account.clock.now()):
+        return ask(question, True, seen="nobody", wanted=wanted)
+    seen = f"{found.holder}, until {found.until:%H:%M} UTC"
+    remedy = "wait for that run to end, or for its lease to expire"
+    return ask(question, found.belongs_to(here(account)), seen=seen, wanted=wanted, remedy=remedy)
+
+
+def _read(account: Account, system: System) -> Lease | None:
+    s3 = account.client("s3")
+    try:
+        found = s3.get_object(Bucket=system.artifacts_bucket, Key=key(system))
+    except s3.exceptions.NoSuchKey:
+        return None
     told = json.loads(found["Body"].read())
     since = datetime.fromisoformat(told["since"]) if told["since"] else found["LastModified"]
     return Lease(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from runbook_lib import deployment, service
+from runbook_lib import deployment, lease, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.inventory import Item, read_inventory
@@ -68,7 +68,7 @@ def inventory(account: Account, system: System) -> tuple[Item, ...]:
 
 
 def check_ready(account: Account, system: System) -> Checks:
-    """Is there an inventory, and does this notebook know how to remove every kind in it?"""
+    """Is there an inventory, is it known how to remove every kind in it, and does nobody release meanwhile?"""
     items = read_inventory(account, system.name)
     if not items:
         return checks("Ready to tear down", (skip("Is there an inventory?", f"nothing is left of {system.name}"),))
@@ -84,6 +84,7 @@ def check_ready(account: Account, system: System) -> Checks:
                 wanted="all known",
                 remedy="use the version of the runbooks that made them",
             ),
+            lease.check_free(account, system),
         ),
     )
 

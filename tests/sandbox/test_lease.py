@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from lease_stage import DEAD, LIVES, Run, hold, run
 
 from runbook_lib import lease
+from runbook_lib.check import Verdict
 from runbook_lib.errors import CheckFailed, OutOfTime, Refused
 from runbook_lib.runs.world import served_world
 from runbook_lib.sandbox import Sandbox
@@ -146,6 +147,22 @@ def test_without_the_bucket_there_is_no_lease(ada: Run) -> None:
     ada.account.client("s3").delete_bucket(Bucket=ada.system.artifacts_bucket)
     with pytest.raises(CheckFailed, match="run 10_provision first"):
         ada.plan()
+
+
+@pytest.mark.parametrize(("who", "verdict"), [("bob", Verdict.FAIL), ("me", Verdict.OK), ("nobody", Verdict.OK)])
+def test_a_check_says_whether_somebody_else_releases(fresh: Sandbox, ada: Run, who: str, verdict: Verdict) -> None:
+    """One's own lease is no obstacle; somebody else's is named."""
+    me = replace(ada, holder=lease.here(ada.account))
+    {"bob": run(fresh, "bob").take, "me": me.take, "nobody": lambda: None}[who]()
+    answer = lease.check_free(ada.account, ada.system)
+    assert answer.verdict is verdict
+    assert ("user/bob" in answer.seen, answer.seen == "nobody") == (who == "bob", who == "nobody")
+
+
+def test_where_the_bucket_is_gone_nobody_releases(ada: Run) -> None:
+    """A tear-down that is run again must not stumble over it."""
+    ada.account.client("s3").delete_bucket(Bucket=ada.system.artifacts_bucket)
+    assert lease.check_free(ada.account, ada.system).verdict is Verdict.OK
 
 
 # ---- keeping it
