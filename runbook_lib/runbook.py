@@ -57,18 +57,18 @@ class Runbook:
         plan = make(self.account, self.system, *arguments, **more)
         views.show(views.plan_table(plan))
         for note in plan.notes:
-            views.show(Line(note))
+            views.show(views.Line(note))
         return plan
 
     def gate(self, title: str, answers: Checks) -> None:
         """Go on only when every answer is good and somebody answers for it."""
         opened: Opened = gate(title, answers, params=self.params, journal=self.journal)
-        views.show(Line(str(opened)))
+        views.show(views.Line(str(opened)))
 
     def apply(self, plan: Plan) -> Applied:
         """Do what the plan says and say what came of it."""
         applied = step.apply(plan, account=self.account, journal=self.journal)
-        views.show(Line(views.applied_line(applied)))
+        views.show(views.Line(views.applied_line(applied)))
         return applied
 
     def wait(self, until: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -77,7 +77,7 @@ class Runbook:
         found = until(self.account, self.system, *arguments, **more)
         waited = (self.account.clock.now() - asked).total_seconds()
         self.journal.write("wait", what=until.__name__, seconds=waited)
-        views.show(found if not isinstance(found, str) else Line(found))
+        views.show(found if not isinstance(found, str) else views.Line(found))
         return found
 
     def read(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -101,7 +101,7 @@ class Runbook:
         """Say how it ended, or raise what the ending is: exit code 4 for rolled back, 5 for failed."""
         said = ending(self.account, self.system, *arguments)
         self.journal.write("decide", said=said)
-        views.show(Line(said))
+        views.show(views.Line(said))
 
     def end(self) -> None:
         """Show what this run did, computed from its journal, and keep it as JSON beside the other evidence."""
@@ -109,16 +109,6 @@ class Runbook:
         views.show(views.ending_table(self.journal))
         if self.journal.path is not None:
             self.journal.path.with_suffix(".json").write_text(self.journal.as_json(), encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of text for the reader."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def begin(
@@ -145,7 +135,7 @@ def begin(
     run.journal.write(
         "begin", notebook=name, target=account.target, place=account.place, account=account.id, who=account.who
     )
-    views.show(Line(banner(run)))
+    views.show(views.Line(banner(run)))
     worlds.bring(run.account, run.system, world, journal=run.before)
     return run
 
