@@ -243,15 +243,30 @@ class Params(Section):
 def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None = None) -> Params:
     """Read a parameter file (a path, or the name of one under params/) and apply single values on top of it.
 
-    Overrides have dotted keys: {"release.traffic": "canary"}.  Raises BadInput with file, line, key, the value
+    Overrides have dotted keys: {"release.traffic": "canary"}.  The folder of an application is meant as seen from the
+    file, or from the folder that holds params/.  Raises BadInput with file, line, key, the value
     seen, what is wanted and a did-you-mean.
     """
     path = find(params_file)
     document = yamlfile.read(path)
+    if not document.lines:
+        raise BadInput(
+            where=path.name,
+            seen="an empty file",
+            wanted="keys and values, or {} for nothing but defaults",
+            next_step="restore the file, or write {} into it",
+        )
     data = document.value
+    if isinstance(data.get("application"), str):
+        data["application"] = str(_home(path) / data["application"])
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))
+
+
+def _home(path: Path) -> Path:
+    folder = path.resolve().parent
+    return folder.parent if folder.name == "params" else folder
 
 
 def find(params_file: str | Path) -> Path:
@@ -326,14 +341,17 @@ def _bad_input(error: Any, document: yamlfile.Document, overridden: set[str]) ->
     where = "overrides" if key in overridden else document.where(key)
     if error["type"] == "extra_forbidden":
         return _unknown(key, where=where)
-    seen = f"{key} = {document.raw(key) or repr(error['input'])}" if error["loc"] else f"{key} left out or wrong"
+    written = document.raw(key) if not isinstance(error["input"], str) else None
+    seen = f"{key} = {written or repr(error['input'])}" if error["loc"] else f"{key} left out or wrong"
     return BadInput(where=where, seen=seen, wanted=_wanted(key, error), next_step=f"set {key} in the parameter file")
 
 
 def _wanted(key: str, error: Any) -> str:
     if error["type"] == "string_type" and key not in WANTED:
         return 'text: write it in quotes, for YAML reads it as something else ("1.10" would become 1.1)'
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if error["type"] == "model_type":
+        message = "keys and values (a mapping)"
     return WANTED.get(key, message) if error["loc"] else message
 
 

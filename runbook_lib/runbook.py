@@ -58,20 +58,20 @@ class Runbook:
         plan = make(self.account, self.system, *arguments, **more)
         views.show(views.plan_table(plan))
         for note in plan.notes:
-            views.show(Line(note))
+            views.show(views.Line(note))
         return plan
 
     def gate(self, title: str, answers: Checks) -> None:
         """Go on only when every answer is good and somebody answers for it."""
         opened: Opened = gate(title, answers, params=self.params, journal=self.journal)
-        views.show(Line(str(opened)))
+        views.show(views.Line(str(opened)))
 
     def apply(self, plan: Plan) -> Applied:
         """Do what the plan says and say what came of it; a lease that is among it is kept until the end."""
         self.keeper.renew_if_due()
         applied = step.apply(plan, account=self.account, journal=self.journal)
         self.keeper.taken(applied)
-        views.show(Line(views.applied_line(applied)))
+        views.show(views.Line(views.applied_line(applied)))
         return applied
 
     def wait(self, until: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -80,7 +80,7 @@ class Runbook:
         found = until(self.account, self.system, *arguments, **more)
         waited = (self.account.clock.now() - asked).total_seconds()
         self.journal.write("wait", what=until.__name__, seconds=waited)
-        views.show(found if not isinstance(found, str) else Line(found))
+        views.show(found if not isinstance(found, str) else views.Line(found))
         return found
 
     def read(self, read: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -104,26 +104,16 @@ class Runbook:
         """Say how it ended, or raise what the ending is: exit code 4 for rolled back, 5 for failed."""
         said = ending(self.account, self.system, *arguments)
         self.journal.write("decide", said=said)
-        views.show(Line(said))
+        views.show(views.Line(said))
 
     def end(self) -> None:
         """Give the lease back, show what this run did, computed from its journal, and keep it as JSON."""
         if self.keeper.give_back():
-            views.show(Line("The lease is given back."))
+            views.show(views.Line("The lease is given back."))
         self.journal.write("end", notebook=self.name)
         views.show(views.ending_table(self.journal))
         if self.journal.path is not None:
             self.journal.path.with_suffix(".json").write_text(self.journal.as_json(), encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of text for the reader."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def begin(
@@ -149,7 +139,7 @@ def begin(
     run.journal.write(
         "begin", notebook=name, target=account.target, place=account.place, account=account.id, who=account.who
     )
-    views.show(Line(banner(run)))
+    views.show(views.Line(banner(run)))
     worlds.bring(run.account, run.system, world, journal=run.before)
     return run
 

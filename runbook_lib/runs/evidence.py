@@ -13,14 +13,13 @@ from typing import Any
 from runbook_lib import __version__, journal
 from runbook_lib.runs import notebook as notebooks
 from runbook_lib.runs.attempt import Attempt
-from runbook_lib.runs.report import write_report
+from runbook_lib.runs.report import MARKER, write_report
 from runbook_lib.runs.verdict import CellRecord, Verdict, save
 
 JOURNAL, REPORT, LOG = "journal.json", "report.html", "kernel.log"
 LIBRARIES = ("papermill", "nbclient", "ipykernel", "pandas", "matplotlib", "boto3", "moto")
 # papermill's words for the states of a cell.
 STATUS = {"done": "completed", "failed": "failed", "interrupted": "failed", "not run": "pending"}
-MARKER = "papermill-error-cell-tag"
 
 
 def keep(verdict: Verdict, *, folder: Path, attempt: Attempt) -> Verdict:

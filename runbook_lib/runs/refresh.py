@@ -9,6 +9,7 @@ from typing import Any
 
 from runbook_lib import kernels
 from runbook_lib.errors import RunbookError
+from runbook_lib.runs import pictures
 from runbook_lib.runs.lean import lean_imports
 
 # A reference is made in a world of its own, in plain text, whatever the caller's shell says.
@@ -18,11 +19,12 @@ LIMIT = 600  # seconds of one cell
 
 
 def refresh(path: Path, *, write: bool) -> bool:
-    """Run a notebook and say whether its file differs from what it should be; write it so if wanted."""
+    """Run a notebook and say whether its file, or one of its pictures, is not what it should be; write it if wanted."""
     fresh = as_text(executed(path))
-    differs = fresh != path.read_text(encoding="utf-8")
+    differs = fresh != path.read_text(encoding="utf-8") or bool(pictures.stale(path))
     if differs and write:
         path.write_text(fresh, encoding="utf-8")
+        pictures.write(path)
     return differs
 
 

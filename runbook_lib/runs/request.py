@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import params, yamlfile
+from runbook_lib import application, params, yamlfile
 from runbook_lib.errors import BadInput
 from runbook_lib.runs.notebook import COMMON, Notebook, Parameter
 from runbook_lib.suggest import did_you_mean
@@ -48,7 +48,12 @@ def prepare(notebook: Notebook, *, params_file: str, settings: Sequence[str] = (
             own[key] = own_value(known[key], text)
         else:
             overrides[key] = _override(notebook, key, text)
-    params.load(params_file, overrides)
+    if "application" in overrides:
+        # As seen from here: the kernel runs in the notebook's folder.
+        overrides["application"] = str(Path(overrides["application"]).resolve())
+    chosen = params.load(params_file, overrides)
+    if chosen.application:
+        application.read(chosen.application)
     return Request(notebook, _named(notebook, params_file), own, overrides)
 
 

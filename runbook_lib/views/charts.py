@@ -48,7 +48,7 @@ class Chart:
         return self.png
 
     def __repr__(self) -> str:
-        return f"{self.title}\n{self.sentence}"
+        return self.title
 
 
 def health(metrics: Metrics, who: Roles, axis: Timeline) -> Chart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -16,10 +17,25 @@ MOST_ROWS = 12
 PROGRESS = "RUNBOOK_PROGRESS"  # "in_place" redraws one line (JupyterLab); anything else prints only the changes
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of text for the reader."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 def show(thing: Any) -> None:
-    """Show something to the reader: richly in a notebook, as text elsewhere."""
-    if hasattr(thing, "table"):
-        thing = thing.table()
+    """Show something to the reader: richly in a notebook, as text elsewhere; a picture with its sentence below it."""
+    _show(thing.table() if hasattr(thing, "table") else thing)
+    if hasattr(thing, "sentence"):
+        # Where a picture is shown its text is not: the sentence is shown by itself.
+        _show(Line(thing.sentence))
+
+
+def _show(thing: Any) -> None:
     if _shell() is None:
         print(thing)  # noqa: T201 - outside a kernel the reader has a terminal
     else:

@@ -118,6 +118,14 @@ def was_run_from_top_to_bottom(notebook: Notebook) -> Complaints:
                 yield f"cell {number} wrote to standard error: {joined(output['text'])[:80]}"
 
 
+def shows_nothing_twice(notebook: Notebook) -> Complaints:
+    """A cell that ends with what it has shown shows it again: give it a name."""
+    for number, cell in enumerate(notebook["cells"]):
+        shown = [repr(output.get("data") or output.get("text")) for output in cell.get("outputs", ())]
+        if len(shown) != len(set(shown)):
+            yield f"cell {number} shows the same twice"
+
+
 def shows_nothing_of_the_machine(notebook: Notebook) -> Complaints:
     """No address in memory, no path, no port, and no time but the sandbox's."""
     for number, text in outputs(notebook):
@@ -158,6 +166,7 @@ RULES: dict[str, Callable[[Notebook], Complaints]] = {
         explains_before_it_does,
         declares_its_parameters,
         was_run_from_top_to_bottom,
+        shows_nothing_twice,
         shows_nothing_of_the_machine,
         keeps_its_metadata_clean,
         fails_by_raising,

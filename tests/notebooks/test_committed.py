@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from runbook_rules import RULES, Notebook
 
+from runbook_lib.runs import pictures
 from runbook_lib.runs.notebook import read
 from runbook_lib.runs.refresh import as_text, executed
 
@@ -31,6 +32,12 @@ def test_a_committed_runbook_keeps_the_rule(path: Path, rule: str) -> None:
 def test_running_a_runbook_again_gives_the_same_bytes(path: Path) -> None:
     """Its outputs are what the library does today, to the last byte; `make refresh` writes them."""
     assert as_text(executed(path)) == path.read_text(encoding="utf-8")
+
+
+@named
+def test_the_pictures_of_a_runbook_are_what_it_shows(path: Path) -> None:
+    """Other pages show them; `make refresh` writes them with the notebook."""
+    assert pictures.stale(path) == []
 
 
 @named
@@ -74,6 +81,12 @@ def show(text: str, kind: str = "stream", **more: object) -> Callable[[Notebook]
     return lambda notebook: notebook["cells"][3].update(outputs=[output])
 
 
+def twice(notebook: Notebook) -> None:
+    """A cell that shows something and ends with it."""
+    output = {"output_type": "display_data", "data": {"text/plain": ["42"]}}
+    notebook["cells"][3]["outputs"] = [output, {**output, "output_type": "execute_result"}]
+
+
 @pytest.mark.parametrize(
     ("spoil", "rule", "told"),
     [
@@ -95,6 +108,7 @@ def show(text: str, kind: str = "stream", **more: object) -> Callable[[Notebook]
         (lambda n: n["cells"][3].update(execution_count=None), "was_run_from_top_to_bottom", "make refresh"),
         (show("Traceback", "error", ename="KeyError"), "was_run_from_top_to_bottom", "KeyError"),
         (show("UserWarning", name="stderr"), "was_run_from_top_to_bottom", "UserWarning"),
+        (twice, "shows_nothing_twice", "cell 3"),
         (show("<object at 0x7f3a2b1c9d10>"), "shows_nothing_of_the_machine", "0x7f3a2b1c9d10"),
         (show("saved to /home/ana/runs"), "shows_nothing_of_the_machine", "/home/ana/runs"),
         (show("at 2027-11-23T10:00:00Z"), "shows_nothing_of_the_machine", "2027-11-23"),

@@ -20,7 +20,7 @@ from packaging.version import Version
 from ruamel.yaml import YAML
 
 from runbook_lib import cli
-from runbook_lib.runs import notebook
+from runbook_lib.runs import notebook, pictures, walk
 from runbook_lib.runs.verdict import OUTCOMES
 
 PINNED = ("papermill", "nbval", "pytest", "nbclient", "jupyter-client", "ipykernel", "pandas", "matplotlib", "moto")
@@ -145,6 +145,24 @@ def test_the_readme_tells_every_notebook(root: Path) -> None:
     """By its name, with a link to it."""
     names = [path.stem for path in sorted((root / notebook.FOLDER).glob("*.ipynb"))]
     assert [name for name in names if f"[{name}](notebooks/{name}.ipynb)" not in readme(root)] == []
+
+
+def test_the_transcript_in_the_readme_is_that_of_the_demo(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every notebook of the walk, in its order, with the ending that is expected of it."""
+    monkeypatch.chdir(root)
+    stages = walk.read_stages(params_file="sandbox")
+    told = re.findall(r"^(\d\d_.{22}) +\d+\.\d s  (.+)$", readme(root), re.MULTILINE)
+    assert [(name.strip(), outcome) for name, outcome in told] == [
+        (stage.title, OUTCOMES[stage.expected]) for stage in stages
+    ]
+
+
+def test_the_pictures_in_the_readme_are_there(root: Path) -> None:
+    """Each is a file that `make refresh` writes."""
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", readme(root))
+    kept = {path.relative_to(root).as_posix() for path in pictures.pictures(root / "notebooks" / "50_watch.ipynb")}
+    assert len(shown) == 2
+    assert set(shown) <= kept
 
 
 def test_the_readme_names_no_make_target_that_is_not_there(root: Path) -> None:

@@ -16,6 +16,12 @@ REFUSED = {
     "an unknown section": ("releese: {}\n", "p.yaml:1", "did you mean release?"),
     "a value outside its range": ("service:\n  desired_count: 0\n", "p.yaml:2", "desired_count"),
     "text for a number": ("service:\n  desired_count: '2'\n", "p.yaml:2", "integer"),
+    "a number that is told as text": (
+        "service:\n  desired_count: '2'\n",
+        "p.yaml:2",
+        "desired_count = '2'; wanted: a valid integer",
+    ),
+    "a value for a section": ("service: 3\n", "p.yaml:1", "service = 3; wanted: keys and values (a mapping)"),
     "a choice that does not exist": ("release:\n  traffic: fast\n", "p.yaml:2", "linear"),
     "a key twice": ("name: a\nname: b\n", "p.yaml:2", "second time"),
     "a date": ("account: 2026-01-01\n", "p.yaml:1", "timestamp"),
@@ -68,9 +74,25 @@ def test_bad_parameters_are_refused_with_place_and_remedy(case: str, tmp_path: P
     assert refused.value.exit_code == 2
 
 
-def test_an_empty_file_means_the_sandbox(tmp_path: Path) -> None:
-    """Nothing said is the sandbox with its defaults."""
-    assert params.load(write(tmp_path, "")).target == "sandbox"
+def test_nothing_said_means_the_sandbox(tmp_path: Path) -> None:
+    """The sandbox with its defaults."""
+    assert params.load(write(tmp_path, "{}\n")).target == "sandbox"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n"])
+def test_an_empty_file_is_refused(text: str, tmp_path: Path) -> None:
+    """It may have been cut off: nothing is guessed."""
+    with pytest.raises(BadInput, match=r"p.yaml: seen: an empty file; wanted: keys and values, or \{\}"):
+        params.load(write(tmp_path, text))
+
+
+def test_an_application_is_meant_as_seen_from_the_file(tmp_path: Path) -> None:
+    """Wherever the command is given; a folder params/ stands for the one that holds it."""
+    beside = write(tmp_path, "application: ../my-app\n")
+    assert Path(params.load(beside).application or "").resolve() == tmp_path.parent / "my-app"
+    (tmp_path / "params").mkdir()
+    within = write(tmp_path / "params", "application: ./my-app\n")
+    assert Path(params.load(within).application or "").resolve() == tmp_path / "my-app"
 
 
 def test_overrides_win_over_the_file(tmp_path: Path) -> None:
@@ -83,7 +105,7 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
 def test_an_unknown_override_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     """A typing error on the command line is caught before a kernel starts."""
     with pytest.raises(BadInput, match=r"overrides: .*did you mean release.traffic\?"):
-        params.load(write(tmp_path, ""), {"release.trafic": "canary"})
+        params.load(write(tmp_path, "{}\n"), {"release.trafic": "canary"})
 
 
 def test_the_command_line_keeps_text_where_text_is_wanted() -> None:
@@ -100,7 +122,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_parameters_cannot_change_during_a_run(tmp_path: Path) -> None:
     """What a run was told stays what it was told."""
-    chosen = params.load(write(tmp_path, ""))
+    chosen = params.load(write(tmp_path, "{}\n"))
     with pytest.raises(ValueError, match="frozen"):
         chosen.name = "other"  # type: ignore[misc]
 

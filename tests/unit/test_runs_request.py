@@ -78,3 +78,12 @@ def test_the_kernel_gets_a_file_that_it_can_find(workplace: Path, fixtures: Path
 def test_each_kind_of_parameter_has_its_values(kind: str, text: str, value: Any) -> None:
     """Empty means nothing only where nothing is allowed."""
     assert request.own_value(Parameter("it", kind, None), text) == value
+
+
+def test_an_application_that_cannot_be_walked_is_refused_before_a_kernel_starts(
+    workplace: Path, fixtures: Path
+) -> None:
+    """As seen from where the command is given."""
+    own = notebook.read(fixtures / "all_good.ipynb")
+    with pytest.raises(BadInput, match="gone: seen: no such directory; wanted: the folder of an application"):
+        request.prepare(own, params_file="plain", settings=["application=gone"])
