@@ -67,6 +67,7 @@ def _sandbox(params: Params) -> Account:
                 allow_commands=chosen.allow_commands,
                 clock=chosen.clock,
                 scale=chosen.scale,
+                traffic=chosen.traffic,
             )
         )
     region = params.region or Settings.region

@@ -63,8 +63,17 @@ def _status(world: World) -> Reply:
     return as_json(status_of(world))
 
 
+def _traffic(world: World) -> Reply:
+    """What came of the load of a live world; of a modelled one there is nothing to tell but that."""
+    from runbook_lib.sandbox.traffic import live
+
+    return as_json({"traffic": world.settings.traffic} | (live.told(world) if live.is_live(world) else {}))
+
+
 def status_of(world: World) -> dict[str, Any]:
     """What can be said of a world at a glance; times are epoch seconds."""
+    from runbook_lib.sandbox.traffic import live
+
     return {
         "now": world.now,
         "idle": world.idle(),
@@ -74,10 +83,12 @@ def status_of(world: World) -> dict[str, Any]:
         "account": world.settings.account,
         "region": world.settings.region,
         "clock": world.settings.clock,
+        "traffic": world.settings.traffic,
+        **(live.told(world) if live.is_live(world) else {}),
     }
 
 
-QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status}
+QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status, "traffic": _traffic}
 
 
 def as_json(content: Any, status: int = 200) -> Reply:

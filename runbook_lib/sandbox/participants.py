@@ -222,7 +222,11 @@ class Participants:
             self._front = None
 
     def close(self) -> None:
-        """End all children."""
+        """End all children, and what runs beside a world with live traffic."""
+        if self.world.settings.traffic == "live":
+            from runbook_lib.sandbox.traffic import live
+
+            live.close(self.world)
         for child in list(self.children.values()):
             child.kill_group()
             self._forget(child)

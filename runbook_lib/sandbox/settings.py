@@ -70,6 +70,7 @@ class Settings:
     pipeline_action_latency: float = 2.0
     eni_linger: float = 60.0
     requests_per_second: float = 50.0
+    traffic: Literal["modelled", "live"] = "modelled"
     allow_commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,6 +80,8 @@ class Settings:
         for figure in fields(self):
             if figure.type == "float":
                 _check_figure(figure.name, getattr(self, figure.name))
+        if self.traffic == "live" and self.clock != "scaled":
+            raise _bad("clock", self.clock, "scaled, because live traffic flows by the wall's time")
         object.__setattr__(self, "build_phase_seconds", _phases(self.build_phase_seconds))
         object.__setattr__(self, "allow_commands", tuple(self.allow_commands))
         if not self.realism:
@@ -103,6 +106,7 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("partition", lambda v: v not in PARTITIONS, f"one of {', '.join(PARTITIONS)}"),
     ("seed", lambda v: not isinstance(v, int) or isinstance(v, bool), "a whole number"),
     ("clock", lambda v: v not in ("virtual", "scaled"), "virtual or scaled"),
+    ("traffic", lambda v: v not in ("modelled", "live"), "modelled or live"),
     ("scale", lambda v: isinstance(v, int | float) and v <= 0, "a factor above 0"),
     ("realism", lambda v: not isinstance(v, bool), "true or false"),
     ("first_use_of_service_linked_role", lambda v: not isinstance(v, bool), "true or false"),
@@ -133,7 +137,9 @@ def from_texts(texts: list[str]) -> Settings:
         name, _, value = text.partition("=")
         if name not in known:
             raise _bad(name, text, f"one of {', '.join(sorted(known))}")
-        chosen[name] = value if name in ("account", "region", "partition", "clock") else _json(name, value)
+        chosen[name] = value if name in ("account", "region", "partition", "clock", "traffic") else _json(name, value)
+    if chosen.get("traffic") == "live":
+        chosen.setdefault("clock", "scaled")
     return Settings(**chosen)
 
 

@@ -59,6 +59,8 @@ TIMEKEEPERS = {
     "sandbox/moto_time.py",
     "sandbox/moto_names.py",
     "sandbox/shims/awscli.py",
+    "sandbox/traffic/live/walltime.py",  # live traffic flows by the wall, and is told in the world's time
+    "sandbox/traffic/live/generator.py",  # the source of its requests: a program of its own
     "sandbox/application/app.py",  # the application itself: it lives outside, as a process of its own
 }
 TIME_AND_CHANCE = {

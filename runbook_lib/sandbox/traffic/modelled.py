@@ -50,7 +50,7 @@ def touch(world: World) -> None:
     store: TrafficStore = world.store("traffic")
     for listener in _production(world):
         since = store.drawn.setdefault(listener.load_balancer, world.now)
-        if world.now > since:
+        if world.now > since and world.settings.traffic == "modelled":
             _draw(world, store, listener, since, world.now)
             store.drawn[listener.load_balancer] = world.now
     if not store.ticking and store.drawn:
