@@ -64,16 +64,18 @@ def _status(world: World) -> Reply:
 
 
 def _traffic(world: World) -> Reply:
+    return as_json(traffic_of(world))
+
+
+def traffic_of(world: World) -> dict[str, Any]:
     """What came of the load of a live world; of a modelled one there is nothing to tell but that."""
     from runbook_lib.sandbox.traffic import live
 
-    return as_json({"traffic": world.settings.traffic} | (live.told(world) if live.is_live(world) else {}))
+    return {"traffic": world.settings.traffic, **(live.told(world) if live.is_live(world) else {})}
 
 
 def status_of(world: World) -> dict[str, Any]:
     """What can be said of a world at a glance; times are epoch seconds."""
-    from runbook_lib.sandbox.traffic import live
-
     return {
         "now": world.now,
         "idle": world.idle(),
@@ -83,8 +85,7 @@ def status_of(world: World) -> dict[str, Any]:
         "account": world.settings.account,
         "region": world.settings.region,
         "clock": world.settings.clock,
-        "traffic": world.settings.traffic,
-        **(live.told(world) if live.is_live(world) else {}),
+        **traffic_of(world),
     }
 
 

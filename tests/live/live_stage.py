@@ -24,6 +24,7 @@ from tests.sandbox import ecs_stage
 
 APPLICATION = Path(ecr.__file__).parents[2] / "application" / "app.py"
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+GRACE = 60  # seconds of the world in which nobody is replaced for failing checks
 PATIENCE = 20.0  # seconds of the wall until a test gives up
 
 
@@ -66,7 +67,7 @@ class LiveStage:
     ) -> str:
         """A service of so many tasks behind blue; the ARN of its revision."""
         arn = self.stage.define(image, dict(container or {}), **environment)
-        self.stage.serve("ECS", taskDefinition=arn, desiredCount=count)
+        self.stage.serve("ECS", taskDefinition=arn, desiredCount=count, healthCheckGracePeriodSeconds=GRACE)
         return arn
 
     def healthy(self, count: int = 1) -> list[str]:
@@ -82,7 +83,8 @@ class LiveStage:
         return found
 
     def url(self, role: str = "production :80") -> str:
-        return self.plane.addresses(self.world)[role]
+        found: str = self.wait_for(lambda: self.plane.addresses(self.world).get(role))
+        return found
 
 
 def push(world: World, files: Mapping[str, str | bytes], tag: str = "1", **config: Any) -> str:

@@ -50,6 +50,7 @@ class Plane:
         self.load = Load(self._leash, folder, rate=world.settings.requests_per_second)
         self.balancer: Balancer | None = None
         self._entrances: dict[str, str] = {}  # listener -> entrance
+        self._open_from: dict[str, int] = {}  # listener -> the configuration from which it is served
         self._unanswered: dict[str, int] = {}
         self._number = 0
 
@@ -162,11 +163,11 @@ class Plane:
 
         self._open_entrances(world)
         if self.balancer is not None:
-            self.balancer.give(reading.plan(world, self._entrances, find))
+            given = self.balancer.give(reading.plan(world, self._entrances, find))
+            self._open_from = {arn: self._open_from.get(arn, given) for arn in self._entrances}
         self.checks.follow(reading.checks(world, find, self.clock.scale))
         first = reading.production(world)
-        if self.balancer is None or self.balancer.in_force(1):  # users come when the load balancer is up
-            self.load.send_to(self.url(first.arn) if first else None)
+        self.load.send_to(self.url(first.arn) if first else None)
 
     def _open_entrances(self, world: World) -> None:
         names = reading.roles(world)
@@ -177,7 +178,7 @@ class Plane:
             free = [name for name in self.balancer.entrances if name not in self._entrances.values()]
             if free:
                 self._entrances[arn] = free[0]
-                self.hints.say(f"listener {names[arn]} is at {self.url(arn)}")
+                self.hints.say(f"listener {names[arn]} is at {self._at(free[0])}")
             else:
                 self.hints.say(f"listener {names[arn]} is not served: {len(self.balancer.entrances)} can be at a time")
 
@@ -187,10 +188,15 @@ class Plane:
             self.tasks.tell_to_stop(wanted)
 
     def url(self, listener: str) -> str | None:
-        """Where a listener is served; None where it is not."""
-        entrance = self._entrances.get(listener)
-        port = self.balancer.entrances[entrance] if self.balancer and entrance else None
-        return f"http://{LOOPBACK}:{port}" if port else None
+        """Where a listener is served; None where it is not, or not yet."""
+        entrance, given = self._entrances.get(listener), self._open_from.get(listener)
+        if entrance is None or given is None or self.balancer is None or not self.balancer.in_force(given):
+            return None
+        return self._at(entrance)
+
+    def _at(self, entrance: str) -> str:
+        assert self.balancer is not None  # it has the entrances
+        return f"http://{LOOPBACK}:{self.balancer.entrances[entrance]}"
 
     def addresses(self, world: World) -> dict[str, str]:
         """Where a person reaches the listeners: what each is called -> URL."""
