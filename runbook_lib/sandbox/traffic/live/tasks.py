@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT = 30  # seconds of the world
 LEAST_PATIENCE = 5.0  # seconds of the wall between SIGTERM and SIGKILL, however fast the clock
+NOT_DONE = {
+    "healthCheck": "its own health check is not run; what is shown of it follows from its environment (APP_HEALTH)",
+    "secrets": "its secrets are not given to the process",
+}
 FOREIGN = "an image of another registry is known by name only: only images of the sandbox's own registry run live"
 
 
@@ -81,6 +85,9 @@ class Tasks:
             self._hints.say(f"container {name} of {task.group} does not run: {FOREIGN}")
             return
         self._warn(task, contents)
+        for key, text in NOT_DONE.items():
+            if declared.get(key):
+                self._hints.say(f"container {name} of {task.group}: {text}")
         image.unpack(contents, root)
         start = image.start_of(
             contents,
