@@ -82,6 +82,7 @@ def _sandbox(params: Params) -> Account:
                 connections=params.connections,
                 clock=chosen.clock,
                 scale=chosen.scale,
+                traffic=chosen.traffic,
             )
         )
     region = params.region or Settings.region

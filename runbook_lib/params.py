@@ -189,6 +189,20 @@ class Sandbox(Section):
     realism: bool = True
     allow_commands: tuple[str, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _live_traffic_needs_the_wall(cls, given: Any) -> Any:
+        # Chosen where nobody chose: real requests flow by the wall's time.
+        if isinstance(given, dict) and given.get("traffic") == "live" and "clock" not in given:
+            return {**given, "clock": "scaled"}
+        return given
+
+    @model_validator(mode="after")
+    def _live_traffic_has_a_scaled_clock(self) -> Sandbox:
+        if self.traffic == "live" and self.clock != "scaled":
+            raise ValueError("sandbox.clock: scaled with live traffic, which flows by the wall's time")
+        return self
+
 
 class Params(Section):
     """Everything that a run is told from outside."""

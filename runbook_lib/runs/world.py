@@ -41,17 +41,18 @@ def overrides_of(settings: Sequence[str]) -> dict[str, Any]:
 def arguments_for(params_file: str, settings: Sequence[str]) -> list[str]:
     """The command line of the server for a world as the parameters describe it."""
     chosen = checked(params_file, settings)
-    if chosen.target != "sandbox" or chosen.sandbox.traffic != "modelled":
+    if chosen.target != "sandbox":
         raise BadInput(
             where=params_file,
-            seen=f"target: {chosen.target}, sandbox.traffic: {chosen.sandbox.traffic}",
-            wanted="target: sandbox with modelled traffic; live traffic cannot be served yet",
+            seen=f"target: {chosen.target}",
+            wanted="target: sandbox",
             next_step="choose another parameter file, or run single notebooks with `runbook run`",
         )
     figures = {name: getattr(chosen.sandbox, name) for name in FIGURES}
     figures |= {"allow_commands": list(chosen.sandbox.allow_commands)}
     figures |= {"connections": chosen.connections} if chosen.connections else {}
-    texts = {name: json.dumps(value) for name, value in figures.items()} | {"clock": chosen.sandbox.clock}
+    texts = {name: json.dumps(value) for name, value in figures.items()}
+    texts |= {"clock": chosen.sandbox.clock, "traffic": chosen.sandbox.traffic}
     texts |= {"partition": chosen.partition} | _place(chosen)
     return [word for name, text in texts.items() for word in ("--set", f"{name}={text}")]
 

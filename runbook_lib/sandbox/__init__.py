@@ -54,6 +54,12 @@ class Sandbox:
 
         return status_of(self.world)
 
+    def traffic(self) -> dict[str, Any]:
+        """What came of the live traffic: addresses, processes, and the load's counts, failures and latencies."""
+        from runbook_lib.sandbox.attendant import traffic_of
+
+        return traffic_of(self.world)
+
     def save(self, path: str | Path) -> None:
         """Write the world into a file."""
         from runbook_lib.sandbox import save

@@ -75,6 +75,17 @@ def _overview(world: World) -> Reply:
     return as_json(overview_of(world))
 
 
+def _traffic(world: World) -> Reply:
+    return as_json(traffic_of(world))
+
+
+def traffic_of(world: World) -> dict[str, Any]:
+    """What came of the load of a live world; of a modelled one there is nothing to tell but that."""
+    from runbook_lib.sandbox.traffic import live
+
+    return {"traffic": world.settings.traffic, **(live.told(world) if live.is_live(world) else {})}
+
+
 def status_of(world: World) -> dict[str, Any]:
     """What can be said of a world at a glance; times are epoch seconds."""
     return {
@@ -87,10 +98,16 @@ def status_of(world: World) -> dict[str, Any]:
         "region": world.settings.region,
         "clock": world.settings.clock,
         "pid": os.getpid(),
+        **traffic_of(world),
     }
 
 
-QUESTIONS: dict[str, Callable[[World], Reply]] = {"now": _now, "status": _status, "overview": _overview}
+QUESTIONS: dict[str, Callable[[World], Reply]] = {
+    "now": _now,
+    "status": _status,
+    "overview": _overview,
+    "traffic": _traffic,
+}
 
 
 def as_json(content: Any, status: int = 200) -> Reply:

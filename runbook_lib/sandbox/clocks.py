@@ -80,7 +80,12 @@ def _not_negative(seconds: float) -> float:
 
 
 def clock_of(world: World) -> VirtualClock | ScaledClock:
-    """The clock that the settings of a world ask for."""
-    if world.settings.clock == "scaled":
-        return ScaledClock(world, scale=world.settings.scale)
-    return VirtualClock(world)
+    """The clock that the settings of a world ask for; live traffic flows at its pace from now on."""
+    if world.settings.clock != "scaled":
+        return VirtualClock(world)
+    clock = ScaledClock(world, scale=world.settings.scale)
+    if world.settings.traffic == "live":
+        from runbook_lib.sandbox.traffic import live
+
+        live.attach(world, clock)
+    return clock

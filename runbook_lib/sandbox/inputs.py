@@ -32,7 +32,7 @@ MAKING = frozenset(
     }
 )
 CONTROL = "/_sandbox/"
-QUESTIONS = frozenset(CONTROL + name for name in ("now", "status", "overview"))
+QUESTIONS = frozenset(CONTROL + name for name in ("now", "status", "overview", "traffic"))
 GIT_PUSH = "git-receive-pack"
 GIT = "/v1/repos/"
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -228,8 +228,12 @@ class Participants:
             self._front = None
 
     def close(self) -> None:
-        """End all children, and close their listener."""
+        """End all children, what runs beside a world with live traffic, and the listener."""
         self._stays = False
+        if self.world.settings.traffic == "live":
+            from runbook_lib.sandbox.traffic import live
+
+            live.close(self.world)
         for child in list(self.children.values()):
             child.kill_group()
             self._forget(child)

@@ -116,6 +116,11 @@ class RemoteSandbox:
         told: dict[str, Any] = json.loads(self.line.ask("overview"))
         return told
 
+    def traffic(self) -> dict[str, Any]:
+        """What came of the live traffic: addresses, processes, and the load's counts, failures and latencies."""
+        told: dict[str, Any] = json.loads(self.line.ask("traffic"))
+        return told
+
     def save(self) -> None:
         """Have the server save the world into its state file."""
         self.line.ask("save", {})

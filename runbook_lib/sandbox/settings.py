@@ -82,6 +82,8 @@ class Settings:
         for figure in fields(self):
             if figure.type == "float":
                 _check_figure(figure.name, getattr(self, figure.name))
+        if self.traffic == "live" and self.clock != "scaled":
+            raise _bad("clock", self.clock, "scaled, because live traffic flows by the wall's time")
         object.__setattr__(self, "build_phase_seconds", _phases(self.build_phase_seconds))
         object.__setattr__(self, "allow_commands", tuple(self.allow_commands))
         if not self.realism:
@@ -148,6 +150,8 @@ def from_texts(texts: list[str]) -> Settings:
         if name not in known:
             raise _bad(name, text, f"one of {', '.join(sorted(known))}")
         chosen[name] = value if name in ("account", "region", "partition", "clock", "traffic") else _json(name, value)
+    if chosen.get("traffic") == "live":
+        chosen.setdefault("clock", "scaled")
     return Settings(**chosen)
 
 

@@ -63,6 +63,8 @@ TIMEKEEPERS = {
     "sandbox/moto_names.py",
     "sandbox/shims/awscli.py",
     "sandbox/services/lambda_/bootstrap.py",  # gives a function the world's time in the place of the wall's
+    "sandbox/traffic/live/walltime.py",  # live traffic flows by the wall, and is told in the world's time
+    "sandbox/traffic/live/generator.py",  # the source of its requests: a program of its own
     "sandbox/application/app.py",  # the application itself: it lives outside, as a process of its own
 }
 TIME_AND_CHANCE = {

@@ -61,10 +61,11 @@ def test_what_it_does_not_understand_it_refuses(
     assert output.out == ""
 
 
-def test_live_traffic_is_refused_for_now(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Honestly: it cannot be served, and nothing is started."""
-    assert cli.main(["lab", "-f", "plain", "-p", "sandbox.traffic=live"]) == 2
-    assert "live traffic cannot be served yet" in capsys.readouterr().err
+def test_live_traffic_on_a_virtual_clock_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Real requests flow by the wall's time, and nothing is started."""
+    words = ["lab", "-f", "plain", "-p", "sandbox.traffic=live", "-p", "sandbox.clock=virtual"]
+    assert cli.main(words) == 2
+    assert "sandbox.clock: scaled with live traffic" in capsys.readouterr().err
 
 
 def test_the_parameters_of_a_file_are_shown(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

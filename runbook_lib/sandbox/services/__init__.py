@@ -42,6 +42,7 @@ SERVICES: dict[str, str] = {
 # what else keeps a store or has handlers, under the first word of their names
 PARTS: dict[str, str] = {
     "traffic": f"{HERE}.traffic",
+    "live": f"{HERE}.traffic.live",
     "participants": f"{HERE}.participants",
 }
 

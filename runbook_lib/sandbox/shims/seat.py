@@ -32,6 +32,7 @@ class Seat:
     platform: str = "linux/amd64"
     refuse_docker_hub: bool = False
     allowed: tuple[str, ...] = ()
+    keep_contents: bool = False  # whether images bring the content of their files, for tasks that really run
     entrance: str = ""  # what stands before the paths of its calls to AWS
 
     @property

@@ -121,6 +121,7 @@ def seat_of(world: World, build: Build, root: str) -> Seat:
         platform="linux/arm64" if environment["type"].startswith("ARM") else "linux/amd64",
         refuse_docker_hub=world.store("codebuild").refuse_docker_hub,
         allowed=tuple(world.settings.allow_commands),
+        keep_contents=world.settings.traffic == "live",
         entrance=entrance.path(build),
     )
 

@@ -12,7 +12,7 @@ from runbook_lib.sandbox.shims.docker import image as docker
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
-__all__ = ["HANDLERS", "OPERATIONS", "STORE", "Image", "image", "push"]
+__all__ = ["HANDLERS", "OPERATIONS", "STORE", "Image", "image", "push", "stored"]
 
 STORE = EcrStore
 OPERATIONS = {**repositories.OPERATIONS, **images.OPERATIONS, **layers.OPERATIONS, **preview.OPERATIONS}
@@ -25,6 +25,12 @@ URI = re.compile(
 
 def image(world: World, uri: str) -> Image | None:
     """The image behind a URI of this account's registry, by digest or tag (latest without one); None if it is gone."""
+    found = stored(world, uri)
+    return _image(*found) if found else None
+
+
+def stored(world: World, uri: str) -> tuple[Repository, Stored] | None:
+    """The same, as the registry keeps it, with the repository that holds its layers."""
     found = URI.fullmatch(uri)
     if found is None or found.group(1) != world.settings.account:
         return None
@@ -32,8 +38,8 @@ def image(world: World, uri: str) -> Image | None:
     repository = lookup.repositories(world, region).get(name)
     if repository is None:
         return None
-    stored = repository.images.get(digest) if digest else repository.tagged(tag or "latest")
-    return _image(repository, stored) if stored else None
+    held = repository.images.get(digest) if digest else repository.tagged(tag or "latest")
+    return (repository, held) if held else None
 
 
 def push(world: World, repository: str, tag: str, image: Image) -> Image:

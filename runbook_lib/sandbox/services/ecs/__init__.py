@@ -22,6 +22,7 @@ from runbook_lib.sandbox.services.ecs.lookup import find_definition
 from runbook_lib.sandbox.services.ecs.probing import answers, tasks_behind
 from runbook_lib.sandbox.services.ecs.scheduler import target_changed
 from runbook_lib.sandbox.services.ecs.service_update import rolling_state, set_desired_count, update_service_image
+from runbook_lib.sandbox.services.ecs.stopping import container_exited, processes_gone
 from runbook_lib.sandbox.services.ecs.store import EcsStore, Service, Task, TaskSet
 from runbook_lib.sandbox.services.ecs.task_sets import (
     computed_desired,
@@ -64,11 +65,13 @@ __all__ = [
     "TaskSet",
     "answers",
     "computed_desired",
+    "container_exited",
     "create_task_set",
     "delete_task_set",
     "find_definition",
     "interfaces",
     "pending_count",
+    "processes_gone",
     "register_task_definition",
     "rolling_state",
     "running_count",

@@ -168,12 +168,27 @@ def _environment(world: World, task: Task) -> dict[str, str]:
 
 
 def _activate(world: World, tasks: Sequence[Task]) -> None:
-    activating = [change_task(world, _with_running_containers(world, task), status="ACTIVATING") for task in tasks]
+    started = [task for task in tasks if world.settings.traffic == "modelled" or _started(world, task)]
+    activating = [change_task(world, _with_running_containers(world, task), status="ACTIVATING") for task in started]
+    if not activating:
+        return
     for binding in activating[0].bindings:
         for task in activating:
             elbv2.register_target(world, binding.target_group, ip=task.ip, port=binding.port, zone=task.zone)
         news.say_of(world, activating, f"registered {len(activating)} targets in (target-group {binding.target_group})")
     _next(world, activating, "run", world.settings.target_registration if activating[0].bindings else 0.0)
+
+
+def _started(world: World, task: Task) -> bool:
+    """Whether the processes of a task could be started; a task whose could not stops, and says why."""
+    from runbook_lib.sandbox.traffic import live
+
+    try:
+        live.start_task(world, task)
+    except live.CannotStart as error:
+        stopping.fail_to_start(world, (task,), error.reason)
+        return False
+    return True
 
 
 def _with_running_containers(world: World, task: Task) -> Task:
@@ -196,7 +211,7 @@ def _run(world: World, tasks: Sequence[Task]) -> None:
     ]
     for task in running:
         elbv2.reconsider_address(world, task.ip)
-    if behaviour.crash_after_seconds is not None:
+    if behaviour.crash_after_seconds is not None and world.settings.traffic == "modelled":
         _next(world, running, "crash", behaviour.crash_after_seconds)
     scheduler.tasks_run(world, running)
 

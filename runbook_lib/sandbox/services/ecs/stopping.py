@@ -63,7 +63,42 @@ def _terminate(world: World, tasks: Sequence[Task]) -> None:
         return
     ending = [change_task(world, task, status="STOPPING") for task in tasks]
     news.say_of(world, ending, f"has stopped {len(ending)} running tasks: {news.named(ending)}.")
-    _next(world, ending, "exit", world.settings.task_stop)
+    if world.settings.traffic == "modelled":
+        _next(world, ending, "exit", world.settings.task_stop)
+    else:
+        _end_processes(world, ending)
+
+
+def _end_processes(world: World, tasks: Sequence[Task]) -> None:
+    from runbook_lib.sandbox.traffic import live
+
+    for task in tasks:
+        live.stop_task(world, task)
+
+
+def container_exited(world: World, arn: str, name: str, code: int) -> None:
+    """A container's process has ended: an essential one takes its task along, unless that is stopping anyway."""
+    task = store(world).tasks.get(arn)
+    if task is None or task.status in ("DEPROVISIONING", "STOPPED"):
+        return
+    ended = next(one for one in task.containers if one.name == name)
+    if ended.essential and task.status in ("ACTIVATING", "RUNNING"):
+        crash(world, (task,), code=code, name=name)
+        _end_processes(world, (task,))
+    else:
+        containers = tuple(
+            replace(one, status="STOPPED", exit_code=code) if one is ended else one for one in task.containers
+        )
+        change_task(world, task, containers=containers, ended=task.ended or (world.now if ended.essential else None))
+
+
+def processes_gone(world: World, arn: str) -> None:
+    """The last process of a task that was told to end has done so."""
+    task = store(world).tasks.get(arn)
+    if task is not None and task.status == "STOPPING" and task.execution_stopped is None:
+        containers = tuple(replace(one, status="STOPPED") for one in task.containers)
+        ended = task.ended or world.now
+        _deprovision(world, [change_task(world, task, containers=containers, ended=ended, execution_stopped=world.now)])
 
 
 def _exit(world: World, tasks: Sequence[Task]) -> None:
@@ -94,12 +129,12 @@ def _stopped(world: World, tasks: Sequence[Task]) -> None:
     scheduler.tasks_stopped(world, tasks)
 
 
-def crash(world: World, tasks: Sequence[Task]) -> None:
-    """The main container of running tasks ends by itself; the load balancer notices later than its clients."""
+def crash(world: World, tasks: Sequence[Task], *, code: int = CRASHED, name: str = "") -> None:
+    """A container of running tasks, the main one unless named, ends by itself; clients notice before the balancer."""
     _touch(world)
     ended = []
     for task in tasks:
-        crashed = _with_exit_code(world, replace(task, ended=world.now), CRASHED, only=task.main)
+        crashed = _with_exit_code(world, replace(task, ended=world.now), code, only=name or task.main)
         ended.append(
             change_task(
                 world,
@@ -133,7 +168,7 @@ def fail_to_start(world: World, tasks: Sequence[Task], reason: str) -> None:
             change_task(
                 world,
                 task,
-                containers=containers if reason.startswith("CannotPull") else task.containers,
+                containers=containers if reason.startswith(("CannotPull", "CannotStart")) else task.containers,
                 desired="STOPPED",
                 stopping=world.now,
                 execution_stopped=world.now,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from runbook_lib.sandbox.services.elbv2.store import HealthCheck
@@ -73,6 +73,31 @@ class Change:
 
     at: float
     state: str
+
+
+@dataclass(frozen=True)
+class Streak:
+    """How many checks in a row passed or failed since a target entered its state, and what it failed with last."""
+
+    state: str
+    passes: int = 0
+    fails: int = 0
+    last_failure: Verdict | None = None
+
+    def after(self, verdict: Verdict) -> Streak:
+        """With one more check."""
+        if verdict.passes:
+            return replace(self, passes=self.passes + 1, fails=0)
+        return replace(self, passes=0, fails=self.fails + 1, last_failure=verdict)
+
+    def turns_to(self, check: HealthCheck) -> str:
+        """The state that the target is in after these checks."""
+        enough = 1 if self.state == "initial" else check.healthy
+        if self.state != "healthy" and self.passes >= enough:
+            return "healthy"
+        if self.state != "unhealthy" and self.fails >= check.unhealthy:
+            return "unhealthy"
+        return self.state
 
 
 def verdicts(check: HealthCheck, answers: Iterable[Answer]) -> tuple[Verdict, ...]:

@@ -111,14 +111,17 @@ def routing_change(world: World) -> Iterator[None]:
 def target_turns(world: World, tg_arn: str, ip: str, port: int, version: int, state: str) -> None:
     """Event: a target's checks have passed or failed often enough."""
     target = _current(world, tg_arn, ip, port, version)
-    if target is None:
-        return
+    if target is not None:
+        turn(world, target_group(world, tg_arn), target, state)
+
+
+def turn(world: World, group: TargetGroup, target: Target, state: str) -> None:
+    """Let a target enter a state that its checks have brought it to."""
     from runbook_lib.sandbox.services import ecs
 
     _touch(world)
-    group = target_group(world, tg_arn)
     _plan(world, group, _enter(world, group, target, state))
-    ecs.target_changed(world, tg_arn, ip=ip, port=port, state=state)
+    ecs.target_changed(world, group.arn, ip=target.id, port=target.port, state=state)
 
 
 def _use_changed(world: World, group: TargetGroup) -> None:
@@ -158,6 +161,8 @@ def _plan(world: World, group: TargetGroup, target: Target) -> None:
     """Put the target's next change of state into the heap; what was planned before is void."""
     target = replace(target, version=target.version + 1)
     store(world).targets[group.arn][target.id, target.port] = target
+    if world.settings.traffic == "live":
+        return  # its checks are really made, and nobody knows what they will find
     schedule = Schedule(target.first_check, group.health.interval)
     change = health.next_change(target.state, target.since, group.health, schedule, _verdicts(world, group, target))
     if change:
@@ -183,12 +188,19 @@ def _reason(world: World, group: TargetGroup, target: Target) -> tuple[str | Non
         return fixed[target.state], ""
     if target.state == "initial":
         return ("Elb.RegistrationInProgress" if world.now < target.first_check else "Elb.InitialHealthChecking"), ""
-    last = health.verdict_at(
-        Schedule(target.first_check, group.health.interval), _verdicts(world, group, target), world.now
-    )
+    last = _last_verdict(world, group, target)
     # A target on its way back shows what it last failed with.
     failing = last if last and not last.passes else Verdict(0.0, "Target.FailedHealthChecks")
     return failing.reason, failing.description
+
+
+def _last_verdict(world: World, group: TargetGroup, target: Target) -> Verdict | None:
+    from runbook_lib.sandbox.services.elbv2 import observing
+
+    if world.settings.traffic == "live":
+        return observing.last_failure(world, group.arn, target)
+    schedule = Schedule(target.first_check, group.health.interval)
+    return health.verdict_at(schedule, _verdicts(world, group, target), world.now)
 
 
 def _current(world: World, tg_arn: str, ip: str, port: int, version: int) -> Target | None:

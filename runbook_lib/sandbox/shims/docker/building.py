@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from runbook_lib.sandbox.shims.docker import context, dockerfile, flags, transfer
+from runbook_lib.sandbox.shims.docker import contents, context, dockerfile, flags, transfer
 from runbook_lib.sandbox.shims.docker.build import Builder, Order
 from runbook_lib.sandbox.shims.docker.daemon import open_daemon, short
 from runbook_lib.sandbox.shims.docker.failure import DockerError
@@ -64,7 +64,9 @@ def _built(wire: Wire, terminal: Terminal, given: Parsed) -> Image:
     say = _silent if given.on("quiet") else terminal.say
     say(f"Sending build context to Docker daemon  {human(files.size)}")
     builder = Builder(_order(wire.seat, terminal, given), files, _base_of(wire, terminal), say)
-    return builder.run(dockerfile.parse(wire.seat.clean(file.read_bytes()).decode(errors="replace")))
+    instructions = dockerfile.parse(wire.seat.clean(file.read_bytes()).decode(errors="replace"))
+    contents.keep(wire.seat, files, instructions)
+    return builder.run(instructions)
 
 
 def _silent(line: str) -> None:

@@ -45,10 +45,13 @@ class Context:
     def entry(self, path: str) -> Entry:
         """A file of the context."""
         real = self.paths[path]
-        if real.is_symlink():
-            return Entry(path, "link", _digest(os.readlink(real).encode()))
-        mode = "755" if os.access(real, os.X_OK) else "644"
-        return Entry(path, mode, _digest(self.clean(real.read_bytes())))
+        mode = "link" if real.is_symlink() else "755" if os.access(real, os.X_OK) else "644"
+        return Entry(path, mode, _digest(self.content(path)))
+
+    def content(self, path: str) -> bytes:
+        """What a file holds; of a link, where it leads."""
+        real = self.paths[path]
+        return os.readlink(real).encode() if real.is_symlink() else self.clean(real.read_bytes())
 
     def below(self, folder: str) -> list[str]:
         """The files below a folder of the context (`.` is all of it)."""

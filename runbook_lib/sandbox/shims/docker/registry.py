@@ -43,10 +43,15 @@ class Registry:
 
     def missing(self, image: Image) -> list[bytes]:
         """The blobs of an image that the repository does not hold yet."""
-        digests = [digest(blob) for blob in image.blobs]
-        answer = self.call("BatchCheckLayerAvailability", layerDigests=list(dict.fromkeys(digests)))
+        missing = self.unavailable([digest(blob) for blob in image.blobs])
+        return [blob for blob in dict.fromkeys(image.blobs) if digest(blob) in missing]
+
+    def unavailable(self, digests: list[str]) -> list[str]:
+        """Those of some digests that the repository does not hold."""
+        asked = list(dict.fromkeys(digests))
+        answer = self.call("BatchCheckLayerAvailability", layerDigests=asked)
         there = {layer["layerDigest"] for layer in answer["layers"] if layer["layerAvailability"] == "AVAILABLE"}
-        return [blob for blob in dict.fromkeys(image.blobs) if digest(blob) not in there]
+        return [name for name in asked if name not in there]
 
     def upload(self, blob: bytes) -> None:
         """Bring one blob into the repository."""

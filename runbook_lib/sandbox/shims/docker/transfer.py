@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook_lib.sandbox.shims.docker import login, registry
+from runbook_lib.sandbox.shims.docker import contents, login, registry
 from runbook_lib.sandbox.shims.docker.daemon import open_daemon
 from runbook_lib.sandbox.shims.docker.failure import DockerError
 from runbook_lib.sandbox.shims.docker.image import Config, Image, layer
@@ -26,6 +26,7 @@ def push(wire: Wire, terminal: Terminal, reference: Reference) -> None:
         terminal.warn(f"skipped in the sandbox: docker push {reference} (only ECR is there to push to)")
         return
     login.must_be_logged_in(wire, terminal, reference.registry)
+    contents.push(wire.seat, registry.registry_of(wire, reference), image)
     registry.push(wire, terminal, image, reference)
     daemon.pushed(image, reference)
 

@@ -1,0 +1,209 @@
+"""What really runs beside a world: the tasks' processes, the load balancer, the checks and the load.
+
+It belongs to this process, not to the world, and is never saved: after a world was loaded its tasks are started anew.
+The owner of the world looks at it ten times a second; in between everything flows by itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runbook_lib.sandbox import traffic
+from runbook_lib.sandbox.clocks import ScaledClock
+from runbook_lib.sandbox.services.elbv2 import store as elbv2
+from runbook_lib.sandbox.traffic.live import balancer, ports, reading, seen
+from runbook_lib.sandbox.traffic.live.balancer import Balancer
+from runbook_lib.sandbox.traffic.live.checks import Checks, Finding
+from runbook_lib.sandbox.traffic.live.container import Exit, Line
+from runbook_lib.sandbox.traffic.live.hints import Hints
+from runbook_lib.sandbox.traffic.live.image import CannotStart
+from runbook_lib.sandbox.traffic.live.leash import Leash
+from runbook_lib.sandbox.traffic.live.load import Load
+from runbook_lib.sandbox.traffic.live.logs import Stream
+from runbook_lib.sandbox.traffic.live.ports import LOOPBACK, Ports
+from runbook_lib.sandbox.traffic.live.store import store
+from runbook_lib.sandbox.traffic.live.tasks import Tasks
+from runbook_lib.sandbox.traffic.live.walltime import Pace
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.services.ecs.store import Task
+    from runbook_lib.sandbox.traffic.record import Record
+    from runbook_lib.sandbox.world import World
+
+LOOK = 0.1  # seconds of the wall between two looks
+SUSPICIOUS = 5  # checks that nobody answers, before a hint is given
+
+
+class Plane:
+    """The live side of one world."""
+
+    def __init__(self, world: World, clock: ScaledClock) -> None:
+        balancer.program()  # refused now, not when the first listener comes
+        self.clock = clock
+        self._home = tempfile.TemporaryDirectory(prefix="sandbox-live-", ignore_cleanup_errors=True)
+        folder, scale = Path(self._home.name), clock.scale
+        self._folder, self._leash, self._ports, self.hints = folder, Leash(), Ports(), Hints()
+        self.tasks = Tasks(self._leash, folder, ports=self._ports, hints=self.hints, scale=scale)
+        self.checks = Checks()
+        self.load = Load(self._leash, folder, rate=world.settings.requests_per_second)
+        self.balancer: Balancer | None = None
+        self._entrances: dict[str, str] = {}  # listener -> entrance
+        self._open_from: dict[str, int] = {}  # listener -> the configuration from which it is served
+        self._unanswered: dict[str, int] = {}
+        self._number = 0
+
+    # ---- the tasks
+
+    def start_task(self, world: World, task: Task) -> None:
+        """Start the containers of a task; raises CannotStart."""
+        self.tasks.start(world, task)
+
+    def stop_task(self, world: World, arn: str) -> None:
+        """Let a task end, as soon as the load balancer sends it nothing any more."""
+        self._follow(world)
+        self.tasks.stop(arn, after=self.balancer.generation if self.balancer else 0)
+
+    def resume(self, world: World) -> None:
+        """Start the tasks that the world shows as running, after it was loaded."""
+        for task in list(reading.tasks_by_ip(world).values()):
+            if task.status in ("ACTIVATING", "RUNNING", "DEACTIVATING") and task.ended is None:
+                try:
+                    self.start_task(world, task)
+                except CannotStart:
+                    self.tasks.inbox.put(Exit(task.arn, task.main, 1))
+
+    # ---- looking
+
+    def look(self, world: World) -> None:
+        """Bring what really happened into the world, and what the world wants into effect."""
+        pace = Pace.of(self.clock)
+        self._take_news(world, pace)
+        self._take_findings(world)
+        self._take_requests(world, pace)
+        for line in self.load.lines():
+            store(world).load.add(line, pace.in_world)
+        self._end_what_is_gone(world)
+        self._follow(world)
+        self._tell_to_stop()
+
+    def _take_news(self, world: World, pace: Pace) -> None:
+        from runbook_lib.sandbox.services import ecs
+
+        written: dict[Stream, list[Line]] = {}
+        ended: list[Exit] = []
+        for one in self.tasks.news():
+            if isinstance(one, Exit):
+                ended.append(one)
+            elif stream := self.tasks.stream(one.task, one.container):
+                written.setdefault(stream, []).append(one)
+        for stream, lines in written.items():
+            self.tasks.logs.write(world, stream, lines, pace)
+        for end in ended:
+            last = self.tasks.buried(end)
+            ecs.container_exited(world, end.task, end.container, end.code)
+            if last:
+                ecs.processes_gone(world, end.task)
+
+    def _take_findings(self, world: World) -> None:
+        from runbook_lib.sandbox.services.elbv2 import observing
+
+        for found in self.checks.findings():
+            self._suspect(found)
+            where = found.where
+            observing.check_made(
+                world, where.group, ip=where.ip, port=where.port, begun=found.order.version, answer=found.answer
+            )
+
+    def _suspect(self, found: Finding) -> None:
+        key = f"{found.where.ip}:{found.where.port}"
+        number = self._unanswered[key] = 0 if found.answer.status else self._unanswered.get(key, 0) + 1
+        port = found.order.address
+        if number == SUSPICIOUS and port is not None and not found.answer.silent and not ports.listens(port):
+            self.hints.say(
+                f"the task at {key} runs, and nothing listens on {LOOPBACK}:{port}: an application in a world with "
+                "live traffic must listen on the port that its environment variable PORT names"
+            )
+
+    def _take_requests(self, world: World, pace: Pace) -> None:
+        if self.balancer is None:
+            return
+        by_balancer: dict[str, list[Record]] = {}
+        known = elbv2.store(world)
+        for line in self.balancer.seen.lines():
+            record = seen.record(
+                line, names=self.balancer.names, pace=pace, listener=known.listeners.get, trace=self._trace
+            )
+            if record is not None:
+                by_balancer.setdefault(known.listeners[record.listener].load_balancer, []).append(record)
+        for arn, records in by_balancer.items():
+            traffic.observe(world, arn, records)
+
+    def _trace(self) -> str:
+        self._number += 1
+        return f"Root=1-{int(self.clock.due()):08x}-{self._number:024x}"
+
+    def _end_what_is_gone(self, world: World) -> None:
+        """A task that never served is not drained: ECS ends it with its interface."""
+        from runbook_lib.sandbox.services.ecs.store import store as ecs
+
+        known = ecs(world).tasks
+        for arn in self.tasks.arns():
+            if arn not in known or known[arn].status in ("DEPROVISIONING", "STOPPED"):
+                self.tasks.kill(arn)
+
+    # ---- bringing into effect
+
+    def _follow(self, world: World) -> None:
+        by_ip = reading.tasks_by_ip(world)
+
+        def find(ip: str, port: int) -> int | None:
+            return self.tasks.address(by_ip[ip].arn, port) if ip in by_ip else None
+
+        self._open_entrances(world)
+        if self.balancer is not None:
+            given = self.balancer.give(reading.plan(world, self._entrances, find))
+            self._open_from = {arn: self._open_from.get(arn, given) for arn in self._entrances}
+        self.checks.follow(reading.checks(world, find, self.clock.scale))
+        first = reading.production(world)
+        self.load.send_to(self.url(first.arn) if first else None)
+
+    def _open_entrances(self, world: World) -> None:
+        names = reading.roles(world)
+        for arn in set(self._entrances) - set(names):
+            del self._entrances[arn]
+        for arn in [arn for arn in names if arn not in self._entrances]:
+            self.balancer = self.balancer or Balancer(self._leash, self._folder, ports=self._ports)
+            free = [name for name in self.balancer.entrances if name not in self._entrances.values()]
+            if free:
+                self._entrances[arn] = free[0]
+                self.hints.say(f"listener {names[arn]} is at {self._at(free[0])}")
+            else:
+                self.hints.say(f"listener {names[arn]} is not served: {len(self.balancer.entrances)} can be at a time")
+
+    def _tell_to_stop(self) -> None:
+        wanted = self.tasks.waiting()
+        if wanted is not None and (self.balancer is None or self.balancer.in_force(wanted)):
+            self.tasks.tell_to_stop(wanted)
+
+    def url(self, listener: str) -> str | None:
+        """Where a listener is served; None where it is not, or not yet."""
+        entrance, given = self._entrances.get(listener), self._open_from.get(listener)
+        if entrance is None or given is None or self.balancer is None or not self.balancer.in_force(given):
+            return None
+        return self._at(entrance)
+
+    def _at(self, entrance: str) -> str:
+        assert self.balancer is not None  # it has the entrances
+        return f"http://{LOOPBACK}:{self.balancer.entrances[entrance]}"
+
+    def addresses(self, world: World) -> dict[str, str]:
+        """Where a person reaches the listeners: what each is called -> URL."""
+        return {name: url for arn, name in reading.roles(world).items() if (url := self.url(arn))}
+
+    def close(self) -> None:
+        """End all of it."""
+        self.checks.close()
+        self._leash.close()
+        self._home.cleanup()
