@@ -192,6 +192,17 @@ def test_statistics_tell_percentiles_beside_the_plain_ones(stage: Stage) -> None
 # ---- pages and lists
 
 
+def test_a_call_has_500_queries_at_most(stage: Stage) -> None:
+    """One more is refused (GetMetricData)."""
+    times = {"StartTime": stage.world.datetime(), "EndTime": stage.world.datetime(stage.start + 60)}
+    queries = [metric("Sold", id=f"m{number}") for number in range(501)]
+    assert len(stage.read(*queries[:500])["MetricDataResults"]) == 500
+    assert refusal(stage.watch.get_metric_data, MetricDataQueries=queries, **times) == (
+        "ValidationError",
+        "The collection MetricDataQueries must not have a size greater than 500.",
+    )
+
+
 def test_points_come_in_pages(stage: Stage) -> None:
     """A result that goes on in the next page is PartialData; the newest comes first unless asked otherwise."""
     stage.put("a", 1, 2, 3)
