@@ -1,13 +1,17 @@
-"""Whether a principal may assume a role: it exists, trusts the principal and was not made a moment ago.
+"""Whether a principal may assume a role, and what the policies of a role allow.
 
-Sources: IAM user guide, reference_policies_elements_principal and troubleshoot_general (changes are not always
-immediately visible).
+A role can be assumed when it exists, trusts the principal and was not made a moment ago; conditions of a trust policy
+are taken as met. Sources: IAM user guide, reference_policies_elements_principal, reference_policies_evaluation-logic
+and troubleshoot_general (changes are not always immediately visible).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from runbook_lib.sandbox import policy
+from runbook_lib.sandbox.policy import Question
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -27,6 +31,18 @@ def assumable(world: World, role_arn: str, principal: str) -> str:
     if age < world.settings.role_propagation:
         return f"role {role_arn} was created {age:g} seconds ago and is not known everywhere yet"
     return ""
+
+
+def refused(world: World, role_arn: str, questions: Iterable[Question]) -> Question | None:
+    """The first question that the policies of a role, or its boundary, do not allow; conditions count."""
+    from runbook_lib.sandbox.services.iam import identity
+
+    known = identity.read(world, role_arn)
+    bounds = [known.statements] if known.boundary is None else [known.statements, known.boundary]
+    for question in questions:
+        if any(policy.weigh(each, question).decision != "allowed" for each in bounds):
+            return question
+    return None
 
 
 def _role(world: World, role_arn: str) -> dict[str, Any] | None:

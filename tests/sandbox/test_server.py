@@ -95,9 +95,9 @@ def test_the_aws_cli_works_with_any_credentials(world: RemoteSandbox, tmp_path: 
 
 def test_what_is_not_served_is_refused_by_name_and_once(world: RemoteSandbox) -> None:
     """501 is not retried."""
-    told = aws(world.line.url, "iam", "simulate-custom-policy", "--policy-input-list", "{}", "--action-names", "a:b")
+    told = aws(world.line.url, "iam", "list-service-specific-credentials")
     assert "NotImplemented" in told.stderr
-    assert "iam.SimulateCustomPolicy" in told.stderr
+    assert "iam.ListServiceSpecificCredentials" in told.stderr
     assert world.status()["calls"] == 1
 
 

@@ -8,6 +8,7 @@ the target, fifteen minutes below nine tenths of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
@@ -24,6 +25,16 @@ SERVICE_METRICS = {
     "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
 }
 PER_TARGET = "ALBRequestCountPerTarget"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two alarms of target tracking."""
+
+    name: str
+    comparison: str
+    threshold: float
+    minutes: int
 
 
 def watched(resource: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,20 +87,20 @@ def _metric(namespace: str, name: str, dimensions: Mapping[str, str], statistic:
 def make_alarms(world: World, policy: Policy) -> tuple[str, ...]:
     """The alarms of a target tracking policy: one to scale out, and unless that is disabled one to scale in."""
     target = policy.config["TargetValue"]
-    sides = [("AlarmHigh", "GreaterThanThreshold", target, 3)]
+    sides = [Side("AlarmHigh", "GreaterThanThreshold", target, 3)]
     if not policy.config.get("DisableScaleIn"):
-        sides.append(("AlarmLow", "LessThanThreshold", target * LOW_SHARE, 15))
-    return tuple(_make_alarm(world, policy, *side) for side in sides)
+        sides.append(Side("AlarmLow", "LessThanThreshold", target * LOW_SHARE, 15))
+    return tuple(_make_alarm(world, policy, side) for side in sides)
 
 
-def _make_alarm(world: World, policy: Policy, side: str, comparison: str, threshold: float, minutes: int) -> str:
-    name = f"TargetTracking-{policy.resource}-{side}-{world.ids.uuid('scaling-alarm')}"
+def _make_alarm(world: World, policy: Policy, side: Side) -> str:
+    name = f"TargetTracking-{policy.resource}-{side.name}-{world.ids.uuid('scaling-alarm')}"
     world.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         AlarmDescription=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
-        ComparisonOperator=comparison,
-        Threshold=threshold,
-        EvaluationPeriods=minutes,
+        ComparisonOperator=side.comparison,
+        Threshold=side.threshold,
+        EvaluationPeriods=side.minutes,
         AlarmActions=[policy.arn],
         **watched(policy.resource, policy.config),
     )

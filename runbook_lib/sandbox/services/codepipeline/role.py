@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox import policy
+from runbook_lib.sandbox import permissions
 from runbook_lib.sandbox.policy import Question
 from runbook_lib.sandbox.services.codepipeline.failure import PERMISSION, ActionFailed
 
@@ -25,17 +25,8 @@ PASSED_ON = ("executionRoleArn", "taskRoleArn")
 
 def check(world: World, role: str, configuration: Mapping[str, str], taskdef: Mapping[str, Any]) -> None:
     """Raises ActionFailed (PermissionError) unless the role allows every call of the action."""
-    from runbook_lib.sandbox.services.iam import identity
-
-    if not world.settings.realism:
-        return
-    known = identity.read(world, role)
-    for question in _questions(world, configuration, taskdef):
-        verdicts = [policy.weigh(known.statements, question)]
-        if known.boundary is not None:
-            verdicts.append(policy.weigh(known.boundary, question))
-        if any(verdict.decision != "allowed" for verdict in verdicts):
-            raise ActionFailed(PERMISSION, REFUSED)
+    if world.settings.realism and permissions.refused(world, role, _questions(world, configuration, taskdef)):
+        raise ActionFailed(PERMISSION, REFUSED)
 
 
 def _questions(world: World, told: Mapping[str, str], taskdef: Mapping[str, Any]) -> Iterator[Question]:
