@@ -22,6 +22,8 @@ PAGE = 500
 
 def put_metric_data(call: Call) -> dict[str, Any]:
     """Own metrics: visible at once, gathered by minute."""
+    if "MetricData" not in call.params:  # botocore's model lets a client leave it out
+        raise AwsError("MissingParameter", "The parameter MetricData is required.")
     for datum in call.params["MetricData"]:
         at = _epoch(datum.get("Timestamp"), call.world.now)
         metric = key(call.params["Namespace"], datum["MetricName"], datum.get("Dimensions", ()))
