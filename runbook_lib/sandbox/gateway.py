@@ -206,13 +206,15 @@ class Gateway:
 
     def _from_moto(self, request: Request, scope: Scope) -> Answer:
         operation = scope.operation or moto_protocol.operation_of(scope.service, request)
-        scope = replace(scope, operation=operation)
+        scope, known = replace(scope, operation=operation), moto_protocol.has(scope.service, operation)
+        if not known and not moto_protocol.protocol_of(scope.service, request).startswith("rest"):
+            return self._refuse(scope, _no_operation(scope, request), request)
         if scope.service == "s3":
             traffic.write_what_is_due(self.world, operation, request.raw_url)
         try:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:
-            return self._refuse(scope, error, request)
+            return self._refuse(scope, error if known else _no_operation(scope, request), request)
         self._record(scope, moto_protocol.error_code(status, headers, body), request, (status, headers, body))
         return status, headers, body
 

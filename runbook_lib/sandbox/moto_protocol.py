@@ -120,6 +120,11 @@ def operation_of(service: str, request: Request) -> str:
         return str(request.values.get("Action", "unknown"))
 
 
+def has(service: str, operation: str) -> bool:
+    """Whether AWS's model of a service has an operation."""
+    return service in _services() and operation in get_service_model(service).operation_names
+
+
 def plain_error(error: AwsError, service: str = "", *, protocol: str = "") -> Answer:
     """An error that no model of an operation describes, in the protocol of the request or else of the service."""
     spoken = protocol or (_own_protocol(service) if service else "json")
@@ -153,8 +158,7 @@ def match(service: str, request: Request) -> Matched | None:
 
 
 def _match_cbor(service: str, operation: str) -> Matched | None:
-    known = operation in get_service_model(service).operation_names
-    return Matched(service, operation, cbor.PROTOCOL, {}) if known else None
+    return Matched(service, operation, cbor.PROTOCOL, {}) if has(service, operation) else None
 
 
 def protocol_of(service: str, request: Request) -> str:

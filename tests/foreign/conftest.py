@@ -15,6 +15,7 @@ from runbook_lib.sandbox.world import World
 sys.path.insert(0, str(Path(__file__).parents[1] / "sandbox"))  # where the stages are
 
 from abroad import ClientOf
+from answers import held_against_the_models
 
 
 @pytest.fixture
@@ -37,3 +38,10 @@ def in_cbor(monkeypatch: pytest.MonkeyPatch) -> ClientOf:
         return made
 
     return client
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_made_up_values() -> Iterator[None]:
+    """Every answer of our own services in this process is one that AWS's models know."""
+    with held_against_the_models():
+        yield

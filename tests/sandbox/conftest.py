@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from answers import held_against_the_models
 
 from runbook_lib.sandbox import Sandbox, Settings
 
@@ -15,3 +16,10 @@ def fresh() -> Iterator[Sandbox]:
     sandbox = Sandbox.new(Settings())
     yield sandbox
     sandbox.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_made_up_values() -> Iterator[None]:
+    """Every answer of our own services is one that AWS's models know."""
+    with held_against_the_models():
+        yield

@@ -40,8 +40,8 @@ def named(world: World, name: str) -> Repository:
 
 
 def repository(world: World, params: dict[str, Any]) -> Repository:
-    """The repository that the call names; some operations need a name that their models do not ask for."""
-    if "repositoryName" not in params:
+    """The repository that the call names."""
+    if "repositoryName" not in params:  # botocore's model does not require it everywhere, CodeCommit does
         raise AwsError("RepositoryNameRequiredException", "A repository name is required, but was not specified.")
     return named(world, params["repositoryName"])
 
