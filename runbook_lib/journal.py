@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -88,6 +89,9 @@ def plain(value: Any) -> Any:
         return [plain(inner) for inner in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        # What a file holds is no business of a journal: a task definition holds values of environment variables.
+        return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:12]}"
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

@@ -87,6 +87,12 @@ def test_waiting_for_what_can_no_longer_happen_is_an_error_before_the_limit() ->
     assert sum(clock.slept) == SETTLED.total_seconds()
 
 
+def test_a_journal_keeps_no_contents_of_files() -> None:
+    """A task definition that is committed holds values of environment variables: only its size and sum are noted."""
+    entry = Journal(ManualClock()).write("intent", putFiles=[{"filePath": "taskdef.json", "fileContent": b"hunter2"}])
+    assert entry.fields["putFiles"][0]["fileContent"] == "7 bytes, sha256 f52fbd32b2b3"
+
+
 def test_journal_hides_secrets_and_environment_values() -> None:
     """Names stay, values go, before anything is kept."""
     entry = Journal(ManualClock()).write(
