@@ -56,6 +56,7 @@ def opened(world: Any) -> Account:
         partition="aws",
         who=f"{WHO}ada",
         clock=world.clock,
+        place="embedded",
         shared=False,
         make_client=world.client,
     )

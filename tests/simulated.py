@@ -14,6 +14,7 @@ from runbook_lib.sandbox import services
 from tests.fidelity import STATES, Row, operations_of, rows
 
 PAGE = Path(__file__).parents[1] / "notebooks" / "reference" / "simulated.md"
+MOTO_MODULES = {"lambda": "awslambda"}  # lambda is a word of Python's
 HEAD = """# What the sandbox simulates
 
 This page is generated from the services and from the table of probes that the tests try: `make simulated` writes it.
@@ -84,7 +85,8 @@ def _hands(service: str) -> tuple[list[str], list[str], list[str]]:
 @cache
 def _motos(service: str) -> frozenset[str]:
     """The operations that moto has a method for."""
-    responses = importlib.import_module(f"moto.{service.replace('-', '')}.responses")
+    module = MOTO_MODULES.get(service, service.replace("-", ""))
+    responses = importlib.import_module(f"moto.{module}.responses")
     found = (kind for _, kind in inspect.getmembers(responses, inspect.isclass))
     methods = {name for kind in found if kind.__module__ == responses.__name__ for name in dir(kind)}
     return frozenset(name for name in operations_of(service) if xform_name(name) in methods)

@@ -16,9 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import moto.core.base_backend
 import moto.core.utils
 from moto import backend_index
 from moto.backends import get_backend
+from moto.core import loaders
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.exceptions import HTTPException  # type: ignore[attr-defined]
 from moto.core.model_instances import model_data
@@ -241,8 +243,18 @@ AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method
 
 # ---- models
 
-# moto would read botocore's models a second time.
-moto.core.utils.create_loader = lambda: clients.session()._session.get_component("data_loader")  # type: ignore[attr-defined]
+class _Loader:
+    """moto would read botocore's models a second time; those of S3 it must, as botocore's clients take its paths apart."""
+
+    def load_service_model(self, service_name: str, *narrower: Any, **named: Any) -> Any:
+        shared = clients.session()._session.get_component("data_loader")  # type: ignore[attr-defined]
+        loader = loaders.create_loader() if service_name == "s3" else shared
+        return loader.load_service_model(service_name, *narrower, **named)
+
+
+moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined]
+# A session of moto's own would read this machine's profile, and fail where AWS_PROFILE names one that is not there.
+moto.core.base_backend.get_session = clients.session  # type: ignore[attr-defined]
 
 
 # ---- permissions

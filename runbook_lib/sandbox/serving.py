@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None, *, tell: Callable[[dict[str, Any]],
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runbook_lib.sandbox.server", description="Serve a sandbox world.")
+    parser = argparse.ArgumentParser(prog="python -m runbook_lib.sandbox.serving", description="Serve a sandbox world.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
     parser.add_argument("--state", type=Path, help="file that the world is loaded from and saved to")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a figure of the settings")

@@ -84,7 +84,7 @@ def served(world: World, folder: Path, **settings: Any) -> Iterator[Abroad]:
     state = folder / "world.state"
     save.save(world, state)
     moto_seam.leave(world)
-    command = [sys.executable, "-m", "runbook_lib.sandbox.server", "--state", str(state)]
+    command = [sys.executable, "-m", "runbook_lib.sandbox.serving", "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -18,7 +18,7 @@ from runbook_lib.sandbox import connect
 from tests.live.test_live_processes import ends
 
 SETTINGS = ("traffic=live", "scale=30", "requests_per_second=100")
-SERVER = [sys.executable, "-m", "runbook_lib.sandbox.server", *(word for one in SETTINGS for word in ("--set", one))]
+SERVER = [sys.executable, "-m", "runbook_lib.sandbox.serving", *(word for one in SETTINGS for word in ("--set", one))]
 STAGES = ("10_provision", "15_move_service", "20_source_files", "21_buildspec", "22_pipeline")
 LIVE = ("-p", "sandbox.traffic=live", "-p", "sandbox.scale=30", "-p", "sandbox.requests_per_second=100")
 

@@ -79,7 +79,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
     """The whole walk, made once for all questions below."""
     folder = tmp_path_factory.mktemp("walk")
     lines: list[str] = []
-    command = [sys.executable, "-P", "-m", "runbook_lib.sandbox.server", "--port", "0"]
+    command = [sys.executable, "-P", "-m", "runbook_lib.sandbox.serving", "--port", "0"]
     with world.served_world(
         world.arguments_for("sandbox", []), log=folder / "sandbox.log", command=command
     ) as environment:

@@ -245,7 +245,7 @@ def test_without_a_log_nothing_is_kept_for_one() -> None:
 def live() -> Stage:
     """A stage of a world with real traffic."""
     stage = logging()
-    stage.world.settings = stage.world.settings.with_(traffic="live")
+    stage.world.settings = stage.world.settings.with_(traffic="live", clock="scaled")
     return stage
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from runbook_lib.errors import BadInput
 from runbook_lib.sandbox import connect
+from runbook_lib.sandbox.front import Front, Inbox
 from runbook_lib.sandbox.remote import RemoteSandbox
 from runbook_lib.sandbox.server import HEED, Server
 from runbook_lib.sandbox.settings import Settings
@@ -250,7 +252,8 @@ def test_errors_of_services_reach_remote_callers(world: RemoteSandbox) -> None:
 
 def test_a_server_never_waits_without_an_end() -> None:
     """A signal that comes just before a wait is heeded after it: without an end the server would not stop."""
-    server = Server(World(Settings()))
+    inbox: Inbox = queue.SimpleQueue()
+    server = Server(World(Settings()), front=Front(inbox), inbox=inbox)
     assert server._patience() <= HEED
     server.stop()
     server.run()

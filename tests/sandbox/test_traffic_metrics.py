@@ -29,7 +29,7 @@ def stage() -> Stage:
 def live() -> Stage:
     """A world with real traffic, in which nothing is drawn."""
     stage = ecs_stage.fresh()
-    stage.world.settings = stage.world.settings.with_(traffic="live")
+    stage.world.settings = stage.world.settings.with_(traffic="live", clock="scaled")
     return stage
 
 

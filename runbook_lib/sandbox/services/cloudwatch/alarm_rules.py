@@ -53,7 +53,7 @@ def _check_actions(name: str, actions: Any) -> None:
         words = arn.split(":")
         if len(words) < 6 or words[0] != "arn":
             raise _refused(f"Invalid arn syntax: {arn}")
-        if words[2] != "sns":
+        if words[2] not in ("sns", "autoscaling"):
             raise _refused(f"Actions of the service {words[2]} are not simulated: {arn}")
 
 

@@ -127,17 +127,25 @@ def _metric(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _act(world: World, alarm: Alarm, before: str) -> None:
-    """Tell the topics of the new state; what a topic answers is written down."""
+    """Tell the topics of the new state; what a topic answers is written down.
+
+    Application Auto Scaling is told nothing: its policies look at their alarms every minute by themselves.
+    """
     subject = f'{alarm.state}: "{alarm.name}" in {region_name(world.settings.region)}'[:LONGEST_SUBJECT]
     for arn in alarm.told.get(ACTIONS[alarm.state], ()):
         error = ""
-        try:
-            world.client("sns").publish(
-                TopicArn=arn, Subject=subject, Message=json.dumps(_message(world, alarm, before))
-            )
-        except ClientError as refused:
-            error = "{Code}: {Message}".format(**refused.response["Error"])
+        if arn.split(":")[2] == "sns":
+            error = _publish(world, arn, subject, json.dumps(_message(world, alarm, before)))
         history.acted(world, alarm, arn, error)
+
+
+def _publish(world: World, topic: str, subject: str, message: str) -> str:
+    """The error of a topic that could not be told, "" when it was."""
+    try:
+        world.client("sns").publish(TopicArn=topic, Subject=subject, Message=message)
+    except ClientError as refused:
+        return "{Code}: {Message}".format(**refused.response["Error"])
+    return ""
 
 
 def _message(world: World, alarm: Alarm, before: str) -> dict[str, Any]:
