@@ -243,6 +243,7 @@ AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method
 
 # ---- models
 
+
 class _Loader:
     """moto would read botocore's models a second time; those of S3 it must, as botocore's clients take its paths apart."""
 

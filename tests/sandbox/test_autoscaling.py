@@ -10,10 +10,18 @@ import pytest
 from ecs_stage import NAME, Stage, refusal
 from test_autoscaling_rules import STEPS
 
+from runbook_lib.sandbox.traffic import compute
+
 RESOURCE = f"service/{NAME}/{NAME}"
 ABOUT = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE, "ScalableDimension": "ecs:service:DesiredCount"}
 KAFKA = {"PredefinedMetricSpecification": {"PredefinedMetricType": "KafkaBrokerStorageUtilization"}}
 CPU = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}
+
+
+@pytest.fixture(autouse=True)
+def _only_told_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service is as busy as the test says; what the sandbox makes of its requests would be averaged with that."""
+    monkeypatch.setattr(compute, "record", lambda world, minute, tallies: None)
 
 
 @pytest.fixture

@@ -177,8 +177,16 @@ def test_lines_are_not_merged(git: Any) -> None:
 def test_a_trigger_tells_a_topic(git: Any, fresh: Sandbox) -> None:
     """Of the events and branches that it names."""
     topic = fresh.client("sns").create_topic(Name="pushes")["TopicArn"]
-    queue = fresh.client("sqs").create_queue(QueueName="pushes")["QueueUrl"]
     arn = fresh.world.arn("sqs", "pushes")
+    lets_in = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [lets_in]})
+    queue = fresh.client("sqs").create_queue(QueueName="pushes", Attributes={"Policy": policy})["QueueUrl"]
     fresh.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     told = {"name": "push", "destinationArn": topic, "events": ["updateReference"], "branches": ["main"]}
     git.put_repository_triggers(**HERE, triggers=[told])

@@ -60,11 +60,11 @@ def received(stage: Stage, url: str) -> list[dict[str, Any]]:
 
 
 def counted(stage: Stage, *names: str) -> list[float]:
-    """What metrics of the rule have counted in the last ten minutes; they are visible some minutes later."""
+    """What metrics of the rule have counted in the last eight minutes; they are visible some minutes later."""
     stage.wait(300)
     watch, dimension = stage.client("cloudwatch"), {"Name": "RuleName", "Value": "sold"}
     end = stage.world.datetime()
-    span = {"StartTime": stage.world.datetime(stage.world.now - 600), "EndTime": end, "Period": 60}
+    span = {"StartTime": stage.world.datetime(stage.world.now - 480), "EndTime": end, "Period": 60}
     asked = {"Namespace": "AWS/Events", "Dimensions": [dimension], "Statistics": ["Sum"], **span}
     found = [watch.get_metric_statistics(MetricName=name, **asked)["Datapoints"] for name in names]
     return [sum(point["Sum"] for point in points) for points in found]

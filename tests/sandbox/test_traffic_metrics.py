@@ -27,9 +27,13 @@ def stage() -> Stage:
 
 @pytest.fixture
 def live() -> Stage:
-    """A world with real traffic, in which nothing is drawn."""
+    """A world with real traffic, in which nothing is drawn; its tasks began before it, so they are no processes."""
     stage = ecs_stage.fresh()
-    stage.world.settings = stage.world.settings.with_(traffic="live", clock="scaled")
+    modelled = stage.world.settings
+    stage.world.settings = modelled.with_(requests_per_second=0.0)
+    stage.serve()
+    stage.settle()
+    stage.world.settings = modelled.with_(traffic="live", clock="scaled")
     return stage
 
 
@@ -139,7 +143,6 @@ def test_a_saved_world_goes_on_counting(stage: Stage) -> None:
 
 def test_in_live_mode_nothing_is_drawn(live: Stage) -> None:
     """Without an observed request there is no traffic."""
-    live.serve()
     live.wait(300)
     assert points(live, "RequestCount") == []
 
@@ -156,7 +159,7 @@ def test_requests_that_were_seen_are_measured(live: Stage) -> None:
 
 def test_requests_of_a_minute_that_is_over_come_late(live: Stage) -> None:
     """They are added to their minute, once late points become visible."""
-    live.world.settings = Settings(traffic="live")
+    live.world.settings = Settings(traffic="live", clock="scaled")
     now = live.world.now
     traffic.observe(live.world, live.balancer, [record(live, now + 10)])
     live.wait(70)
