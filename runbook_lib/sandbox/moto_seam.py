@@ -245,7 +245,7 @@ AccountSpecificBackend.__getitem__ = _find_or_make_seeded  # type: ignore[method
 
 
 class _Loader:
-    """moto would read botocore's models a second time; those of S3 it must, as botocore's clients take its paths apart."""
+    """moto would read botocore's models a second time; S3's it must, as botocore's clients take its paths apart."""
 
     def load_service_model(self, service_name: str, *narrower: Any, **named: Any) -> Any:
         shared = clients.session()._session.get_component("data_loader")  # type: ignore[attr-defined]

@@ -104,8 +104,7 @@ UNSERVED = [
     ("cloudwatch", "ListMetricStreams", "json"),
     ("cloudwatch", "ListMetricStreams", "query"),
     ("cloudwatch", "ListMetricStreams", cbor.PROTOCOL),
-    ("codestar-connections", "ListConnections", "json"),
-    ("iam", "SimulateCustomPolicy", "query"),
+    ("codestar-connections", "ListHosts", "json"),
     ("ec2", "DescribeFpgaImages", "ec2"),
     ("ssm", "DescribeInstancePatches", "json"),
 ]

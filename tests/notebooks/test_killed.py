@@ -55,7 +55,8 @@ def entries(folder: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def done(folder: Path) -> list[str]:
-    return [step["id"] for step in entries(folder, "step") if step["done"]]
+    """The steps of a run that were done; the lease is taken and given back by every run."""
+    return [step["id"] for step in entries(folder, "step") if step["done"] and not step["id"].startswith("lease.")]
 
 
 def deployments(shared: dict[str, str]) -> list[str]:

@@ -33,6 +33,7 @@ def live() -> Stage:
     stage.world.settings = modelled.with_(requests_per_second=0.0)
     stage.serve()
     stage.settle()
+    stage.wait(60 - stage.world.now % 60)
     stage.world.settings = modelled.with_(traffic="live", clock="scaled")
     return stage
 
