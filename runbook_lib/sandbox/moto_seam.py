@@ -253,7 +253,7 @@ class _Loader:
         return loader.load_service_model(service_name, *narrower, **named)
 
 
-moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined]
+moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined, assignment]
 # A session of moto's own would read this machine's profile, and fail where AWS_PROFILE names one that is not there.
 moto.core.base_backend.get_session = clients.session  # type: ignore[attr-defined]
 
