@@ -51,10 +51,11 @@ class Memory:
         if path is None or path.exists():
             return
         _make_room(path.parent)
-        own = _notes(path).with_suffix(f".{os.getpid()}")
+        own = path.with_name(f"{path.name}.{os.getpid()}")  # others may keep the same world at the same time
         own.write_text(notes, encoding="utf-8")
         own.replace(_notes(path))  # before the world: where that is, its notes are
-        save.save(self._sandbox.world, path)
+        save.save(self._sandbox.world, own)
+        own.replace(path)
 
     def _is_fresh(self) -> bool:
         world = self._sandbox.world
@@ -83,9 +84,9 @@ def _make_room(folder: Path) -> None:
     """Worlds of long replaced versions of the program go."""
     if folder.exists():
         return
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     others = sorted(
         (other for other in folder.parent.iterdir() if other != folder), key=lambda one: one.stat().st_mtime
     )
     for old in others[: -PROGRAMS + 1]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # another process may be at it; what stays goes the next time

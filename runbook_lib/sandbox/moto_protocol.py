@@ -276,11 +276,19 @@ def _check_code(matched: Matched, code: str) -> None:
         raise UnknownErrorCode(f"{matched.service}.{matched.operation} cannot answer {code}; it has {sorted(known)}")
 
 
+class _Answers(ParamValidator):
+    """What an answer must be: a list of it may be empty, where its model, shared with a request, wants one member."""
+
+    def _validate_list(self, param: Any, shape: Any, errors: Any, name: str) -> None:
+        if param != []:
+            super()._validate_list(param, shape, errors, name)  # type: ignore[misc]
+
+
 def _check_result(matched: Matched, result: dict[str, Any]) -> None:
     shape = _operation(matched.service, matched.operation).output_shape
     if shape is None:
         return
-    report = ParamValidator().validate(_without_none(result), shape).generate_report()
+    report = _Answers().validate(_without_none(result), shape).generate_report()
     if report:
         raise SandboxError(f"the answer of {matched.service}.{matched.operation} does not fit its model: {report}")
 

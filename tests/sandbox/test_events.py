@@ -65,6 +65,12 @@ def test_a_rule_is_shown_as_it_was_made(events: Any) -> None:
     assert found["Description"] == "hats"
 
 
+def test_a_rule_without_targets_lists_none(events: Any) -> None:
+    """An empty list, although the model of a list of targets, shared with PutTargets, wants one."""
+    events.put_rule(Name="bare", EventPattern=json.dumps({"source": ["shop"]}))
+    assert events.list_targets_by_rule(Rule="bare")["Targets"] == []
+
+
 def test_what_is_not_given_again_is_gone(events: Any) -> None:
     """PutRule takes the place of what was there; the targets and the tags stay."""
     events.put_rule(Name="sold", EventPattern=PATTERN, Description="hats", Tags=[{"Key": "a", "Value": "1"}])
