@@ -20,8 +20,8 @@ from runbook_lib.sandbox.inputs import Input
 from runbook_lib.sandbox.journal import Journal
 from runbook_lib.sandbox.world import World
 
-# A world is saved by itself when doing again what came since would take so long, or fill so much of the disk. A save
-# of a world after the whole walk takes under half a second: at one in ten seconds of work it costs under 5 %.
+# A world is saved by itself when doing again what came since would take so long, or fill so much of the disk. A world
+# with a release pipeline (4 MB) is saved in 0.04 s: so the work costs 1 % more, and a start hardly over ten seconds.
 WORK = 10.0  # seconds of the wall spent on inputs and on what followed from them
 SIZE = 64 * 2**20
 
