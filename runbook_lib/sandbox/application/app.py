@@ -41,6 +41,7 @@ class Settings:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together: two small packets wait 40 ms for an acknowledgement
     settings: Settings
 
     def do_GET(self):
