@@ -78,6 +78,7 @@ def _sandbox(params: Params) -> Account:
                 seed=chosen.seed,
                 realism=chosen.realism,
                 requests_per_second=chosen.requests_per_second,
+                disturbances=tuple(one.model_dump() for one in chosen.disturbances),
                 allow_commands=chosen.allow_commands,
                 connections=params.connections,
                 clock=chosen.clock,
