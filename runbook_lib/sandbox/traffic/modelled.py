@@ -104,12 +104,12 @@ def _to_group(world: World, tally: Tally, group: str, many: int, moment: float, 
     each = numbers.multinomial(many, [1 / len(serving)] * len(serving))
     for target, share in zip(serving, each, strict=True):
         task = tasks.get(target.id)
-        listening = task is not None and task.answers_from is not None and task.answers_from <= world.now
+        since = task.answers_from if task else None
         name = f"{target.id}:{target.port}"
-        if task is None or not listening:
+        if task is None or since is None or since > world.now:
             count(tally, Outcome(group, name, 502, 0), none_answered(int(share)))
         else:
-            age = (world.now - task.answers_from) / 60
+            age = (world.now - since) / 60
             behaviour = disturbance.now(world, moment).felt_by(Behaviour.of(task.environment).aged(age))
             _answer(tally, group, name, behaviour, int(share), numbers)
 
