@@ -164,6 +164,15 @@ class Alarms(Section):
         return self
 
 
+class Objective(Section):
+    """The service level objective: what users were promised, and over how many days it is counted."""
+
+    availability_percent: Annotated[float, Field(gt=0, lt=100)] = 99.9  # requests without a 5xx
+    latency_ms: Annotated[float, Field(gt=0)] = 300.0  # slower is slow
+    latency_percent: Annotated[float, Field(gt=0, lt=100)] = 99.0  # requests that are not slow
+    window_days: Annotated[int, Field(ge=1, le=90)] = 30
+
+
 class Prices(Section):
     """Prices in USD with the day they were looked up; check them against the price list of your region."""
 
@@ -236,6 +245,7 @@ class Params(Section):
     pipeline: Pipeline = Pipeline()
     release: Release = Release()
     alarms: Alarms = Alarms()
+    objective: Objective = Objective()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()
 

@@ -61,8 +61,11 @@ class Runbook:
             views.show(views.Line(note))
         return plan
 
-    def gate(self, title: str, answers: Checks) -> None:
-        """Go on only when every answer is good and somebody answers for it."""
+    def gate(self, title: str, answers: Checks, plan: Plan | None = None) -> None:
+        """Go on only when every answer is good and somebody answers for it; a plan that does nothing needs nobody."""
+        if plan is not None and not plan.needed:
+            views.show(views.Line(f"no gate: {title} has nothing to do"))
+            return
         opened: Opened = gate(title, answers, params=self.params, journal=self.journal)
         views.show(views.Line(str(opened)))
 

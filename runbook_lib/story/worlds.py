@@ -94,6 +94,12 @@ def _released(account: Account, system: System) -> bool:
     return len(done) > 1
 
 
+def _hurt(account: Account, system: System) -> bool:
+    # On a real account any window can be looked at; the sandbox needs something to look at.
+    bad = any(found.status in ("Stopped", "Failed") for found in deployment.read_deployments(account, system))
+    return bad or account.target == "aws"
+
+
 def _not_there(state: str, chapter: str) -> CheckFailed:
     return CheckFailed(
         where="begin",
@@ -113,4 +119,5 @@ STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "files": (chapters.has_files, chapters.files),
     "bluegreen": (_bluegreen, chapters.pipeline_edit),
     "released": (_released, chapters.release),
+    "incident": (_hurt, chapters.incident),
 }

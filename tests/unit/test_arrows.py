@@ -36,6 +36,7 @@ LAYERS = (
         "storage",
     },
     {"preflight"},
+    {"incident"},
     {"views"},
     {"story"},
     {"runbook"},
