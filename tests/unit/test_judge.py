@@ -16,9 +16,10 @@ MINUTES = 15
 
 
 def requests(
-    seed: int, *, green: float, blue: float, rate: int = 100, slower: float = 1, clients: bool = True, share: float = 0.1
+    seed: int, *, green: float, blue: float, rate: int = 100, slower: float = 1, clients: bool = True
 ) -> Observed:
     """A quarter of an hour of requests with these error rates; each by a client of its own, or by nobody known."""
+    share = 0.1
     numbers = np.random.default_rng(seed)
     count = rate * 60 * MINUTES
     at = START.timestamp() + np.sort(numbers.random(count)) * 60 * MINUTES
