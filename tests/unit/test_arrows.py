@@ -35,6 +35,8 @@ LAYERS = (
         "service",
         "storage",
     },
+    {"analysis"},
+    {"forecast"},
     {"preflight"},
     {"incident"},
     {"views"},
