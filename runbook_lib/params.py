@@ -188,6 +188,7 @@ class Sandbox(Section):
     seed: int = 1
     realism: bool = True
     allow_commands: tuple[str, ...] = ()
+    scenario: str | None = None  # a fault to play: its name, or the path of a file
 
     @model_validator(mode="before")
     @classmethod
@@ -244,6 +245,12 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _nothing_is_broken_on_aws(self) -> Params:
+        if self.target == "aws" and self.sandbox.scenario:
+            raise ValueError("sandbox.scenario: left out when target is aws: faults are played in a sandbox alone")
+        return self
+
     @property
     def connections(self) -> dict[str, dict[str, str]]:
         """What a sandbox is told of completed connections: ARN -> full name -> git remote."""
@@ -273,6 +280,9 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     data = document.value
     if isinstance(data.get("application"), str):
         data["application"] = str(_home(path) / data["application"])
+    chosen = data.get("sandbox")
+    if isinstance(chosen, dict) and str(chosen.get("scenario", "")).endswith((".yaml", ".yml")):
+        chosen["scenario"] = str(_home(path) / chosen["scenario"])
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))

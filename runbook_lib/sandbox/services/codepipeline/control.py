@@ -102,7 +102,7 @@ def rollback(call: Call) -> dict[str, Any]:
     found, stage = _stage(call)
     target = execution(world, found.name, call.params["targetPipelineExecutionId"])
     if target.version != found.version:
-        text = f"The pipeline execution {target.id} ran on version {target.version} of the pipeline, which is outdated"
+        text = "The specified pipeline execution is outdated and cannot be used as a target pipeline execution for rollback."
         raise AwsError("PipelineExecutionOutdatedException", text)
     is_source = stage == found.stage_names()[0]
     if is_source or found.mode == "PARALLEL" or not again.may_go_back_to(found, target, stage):
