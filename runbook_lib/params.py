@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from runbook_lib import yamlfile
 from runbook_lib.errors import BadInput
+from runbook_lib.suggest import did_you_mean
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -31,6 +32,16 @@ WANTED = {
     "repository.full_name": "owner/repository",
     "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
 }
+
+
+# Faults that a sandbox can be told to have: one file each; these two files serve all of them.
+SCENARIOS = Path(__file__).parent / "sandbox" / "scenarios"
+SERVING_ALL = ("common", "unplayed")
+
+
+def scenarios() -> tuple[str, ...]:
+    """The names of the faults that come along."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem not in SERVING_ALL))
 
 
 class Section(BaseModel):
@@ -189,6 +200,15 @@ class Sandbox(Section):
     realism: bool = True
     allow_commands: tuple[str, ...] = ()
     scenario: str | None = None  # a fault to play: its name, or the path of a file
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_is_known(cls, value: str | None) -> str | None:
+        if value is None or value in scenarios() or (value.endswith((".yaml", ".yml")) and Path(value).is_file()):
+            return value
+        near = [name for name in scenarios() if name.startswith(f"{value}-")]
+        hint = did_you_mean(value, scenarios(), otherwise="notebooks/reference/faults.md lists them")
+        raise ValueError(f"a fault, or the path of its file: {f'did you mean {near[0]}?' if near else hint}")
 
     @model_validator(mode="before")
     @classmethod

@@ -23,12 +23,15 @@ def bring(account: Account, system: System, world: str, *, journal: Journal) -> 
     if world == MADE:
         _make_alone(account, system, journal)
         return
-    _reach(account, system, world, journal)
-    chosen = system.params.sandbox.scenario
-    if chosen and list(STATES).index(world) >= list(STATES).index(FAULTY):
-        from runbook_lib.story import faults
+    if system.params.sandbox.scenario is None:
+        _reach(account, system, world, journal)
+        return
+    from runbook_lib.story import faults
 
-        faults.strike(account, system, faults.load(chosen), journal=journal)
+    fault = faults.load(system.params.sandbox.scenario)  # before anything is done: its file may be wrong
+    _reach(account, system, world, journal)
+    if list(STATES).index(world) >= list(STATES).index(FAULTY):
+        faults.strike(account, system, fault, journal=journal)
 
 
 def _reach(account: Account, system: System, world: str, journal: Journal) -> None:
@@ -67,9 +70,7 @@ def _inputs(system: System) -> str:
         content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_mode:o} ".encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
     # A fault strikes afterwards: worlds without it and with it have the same past.
-    chosen = system.params.model_copy(
-        update={"sandbox": system.params.sandbox.model_copy(update={"scenario": None})}
-    )
+    chosen = system.params.model_copy(update={"sandbox": system.params.sandbox.model_copy(update={"scenario": None})})
     return f"{chosen.model_dump_json()} {content.hexdigest()}"
 
 

@@ -5,7 +5,6 @@ The files lie in sandbox/scenarios/; their form is told in the README there.  A 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,12 +14,11 @@ from typing import Any
 from runbook_lib import yamlfile
 from runbook_lib.check import Verdict
 from runbook_lib.errors import BadInput
+from runbook_lib.params import SCENARIOS, SERVING_ALL, scenarios
 from runbook_lib.preflight.story import stories
+from runbook_lib.suggest import did_you_mean
 
-FOLDER = Path(__file__).parents[2] / "sandbox" / "scenarios"
-SUFFIX = ".yaml"
-COMMON = "common"  # what every fault may read, under its name
-UNPLAYED = "unplayed"  # why there is no fault for the other failure modes
+COMMON, UNPLAYED = SERVING_ALL  # what every fault may read; why the other failure modes have none
 RELEASE, PUSH, WISH = "release", "push", "wish"
 SPEAKERS = ("action", "build", "call", "deployment", "event", "hook", "log", "task")
 
@@ -79,12 +77,13 @@ class Fault:
     limit_minutes: float  # of the waiting for the end
     says: str  # AWS's words in the end; empty where nobody says anything
     by: str  # who says them
+    shows: str  # one sentence: what is found where nobody says anything
     finds: tuple[Look, ...]
 
 
 def names() -> tuple[str, ...]:
-    """The faults that come along."""
-    return tuple(sorted((path.stem for path in FOLDER.glob(f"*{SUFFIX}") if path.stem not in (COMMON, UNPLAYED)), key=_place))
+    """The faults that come along, in the order of the failure modes."""
+    return tuple(sorted(scenarios(), key=_place))
 
 
 def _place(name: str) -> tuple[str, int, str]:
@@ -94,20 +93,11 @@ def _place(name: str) -> tuple[str, int, str]:
 
 def load(name: str) -> Fault:
     """A fault by its name, or by the path of a file; raises BadInput with file, line, what is seen and wanted."""
-    return _load(str(_path(name)))
-
-
-def _path(name: str) -> Path:
-    if name.endswith((SUFFIX, ".yml")):
-        path = Path(name)
-        if path.is_file():
-            return path
-        raise _bad("sandbox.scenario", f"no file {name}", "a file, or the name of a fault that comes along")
-    if name in names():
-        return FOLDER / f"{name}{SUFFIX}"
-    close = difflib.get_close_matches(name, names(), n=1) or [one for one in names() if one.startswith(f"{name}-")]
-    hint = f"did you mean {close[0]}?" if close else "notebooks/reference/faults.md lists them"
-    raise BadInput(where="sandbox.scenario", seen=name, wanted="the name of a fault, or a file", next_step=hint)
+    path = SCENARIOS / f"{name}.yaml" if name in scenarios() else Path(name)
+    if not path.is_file():
+        next_step = did_you_mean(name, scenarios(), otherwise="notebooks/reference/faults.md lists them")
+        raise BadInput(where="sandbox.scenario", seen=name, wanted="a fault, or its file", next_step=next_step)
+    return _load(str(path))
 
 
 @cache
@@ -119,14 +109,14 @@ def _load(path: str) -> Fault:
 @cache
 def common() -> Mapping[str, tuple[Call, str]]:
     """What every fault may read."""
-    reader = _Reader(yamlfile.read(FOLDER / f"{COMMON}{SUFFIX}"))
+    reader = _Reader(yamlfile.read(SCENARIOS / f"{COMMON}.yaml"))
     return reader.reads(reader.document.value, "")
 
 
 @cache
 def unplayed() -> Mapping[str, str]:
     """The failure modes that have no fault, each with the reason."""
-    found: Mapping[str, str] = yamlfile.read(FOLDER / f"{UNPLAYED}{SUFFIX}").value
+    found: Mapping[str, str] = yamlfile.read(SCENARIOS / f"{UNPLAYED}.yaml").value
     return found
 
 
@@ -140,7 +130,7 @@ class _Reader:
         told = self.document.value
         self.only(told, "", ("rule", "tells", "check", "read", "files", "calls", "minutes", "wish", "then", "ends"))
         ends = self.mapping(told, "ends", "")
-        self.only(ends, "ends", ("says", "by", "finds", "limit_minutes"))
+        self.only(ends, "ends", ("says", "by", "shows", "finds", "limit_minutes"))
         fault = Fault(
             name=name,
             rule=self.one_of(told, "rule", "", tuple(stories())),
@@ -154,6 +144,7 @@ class _Reader:
             then=self.then(told),
             limit_minutes=float(ends.get("limit_minutes", 240)),
             says=str(ends.get("says", "")),
+            shows=str(ends.get("shows", "")),
             by=self.one_of({"by": "call", **ends}, "by", "ends", SPEAKERS),
             finds=tuple(self.look(f"ends.finds.{n}", one) for n, one in enumerate(ends.get("finds", ()))),
         )
@@ -161,8 +152,8 @@ class _Reader:
         return fault
 
     def whole(self, fault: Fault) -> None:
-        if not (fault.says or fault.finds):
-            raise self.bad("ends", "neither says nor finds", "how the fault shows in the end")
+        if not (fault.says or (fault.shows and fault.finds)):
+            raise self.bad("ends", "neither says, nor shows with finds", "how the fault shows in the end")
         if fault.then == WISH and fault.wish is None:
             raise self.bad("then", "wish, and no wish", "a wish to be carried out")
 

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 
 from runbook_lib.account import Account
 from runbook_lib.journal import Journal
-from runbook_lib.planning import change
-from runbook_lib.step import Plan, apply
 from runbook_lib.story.faults.fault import PUSH, RELEASE, Call
 from runbook_lib.story.faults.vocabulary import Vocabulary
 from runbook_lib.system import System
@@ -44,13 +42,12 @@ def _begin(account: Account, system: System, words: Vocabulary, journal: Journal
     service, _, operation = call.call.partition(":")
     try:
         # As `step.apply` would, but at once: a refusal is what is looked for, so nothing is tried again.
-        answer = getattr(account.client(service), operation)(**words.arguments(call))
+        getattr(account.client(service), operation)(**words.arguments(call))
     except ClientError as error:
         told = error.response["Error"]
         journal.write("refused", call=call.call, code=told["Code"], message=told.get("Message", ""))
         return (Saying("call", call.call, f"{told['Code']}: {told.get('Message', '')}"),)
     journal.write("step", id=call.call, call=call.call, touches=system.name, done=True, reason=words.fault.tells)
-    del answer
     return ()
 
 

@@ -83,8 +83,9 @@ def _commit(account: Account, system: System, words: Vocabulary) -> Step:
     if not gone:
         return step
     arguments = {**step.arguments, "deleteFiles": [{"filePath": path} for path in gone]}
-    return change(step.id, step.title, "codecommit:create_commit", arguments, touches=step.touches, needed=fault.tells,
-                  undo=UNDO)
+    return change(
+        step.id, step.title, "codecommit:create_commit", arguments, touches=step.touches, needed=fault.tells, undo=UNDO
+    )
 
 
 def _edited(edit: FileEdit, content: bytes | None, words: Vocabulary) -> bytes:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 REFUSED = "The provided role does not have sufficient permissions to access CodeDeploy"
 NO_STORE = "CodePipeline service role {role} is getting S3 access denied for the S3 bucket {bucket}"
 NO_TAGS = (
-    "User: {who} is not authorized to perform: ecs:TagResource on resource: {arn} (Service: AmazonECS; Status Code: 400; "
-    "Error Code: AccessDeniedException)"
+    "User: {who} is not authorized to perform: ecs:TagResource on resource: {arn} "
+    "(Service: AmazonECS; Status Code: 400; Error Code: AccessDeniedException)"
 )
 ON_GROUP = ("CreateDeployment", "GetDeployment")
 ON_APPLICATION = ("GetApplication", "GetApplicationRevision", "RegisterApplicationRevision")

@@ -56,8 +56,7 @@ def fetch(world: World, run_id: str, action_id: str) -> None:
     try:
         told = KINDS[made.kind["provider"]](world, made.configuration, run.overrides.get(made.name, ""))
         definition = pipeline(world, run.pipeline).versions[run.version - 1]
-        stores = definition.get("artifactStores") or {world.settings.region: definition["artifactStore"]}
-        bucket = stores[world.settings.region]["location"]
+        bucket = artifacts.store_of(definition, world.settings.region)
         role.check_store(world, str(definition["roleArn"]), "s3:PutObject", [(bucket, f"{run.pipeline[:20]}/new")])
         _keep(world, run, made, told)
     except ActionFailed as failed:
