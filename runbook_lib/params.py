@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from runbook_lib import yamlfile
 from runbook_lib.errors import BadInput
+from runbook_lib.suggest import did_you_mean
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -31,6 +32,16 @@ WANTED = {
     "repository.full_name": "owner/repository",
     "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
 }
+
+
+# Faults that a sandbox can be told to have: one file each; these two files serve all of them.
+SCENARIOS = Path(__file__).parent / "sandbox" / "scenarios"
+SERVING_ALL = ("common", "unplayed")
+
+
+def scenarios() -> tuple[str, ...]:
+    """The names of the faults that come along."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem not in SERVING_ALL))
 
 
 class Section(BaseModel):
@@ -208,6 +219,16 @@ class Sandbox(Section):
     realism: bool = True
     disturbances: tuple[Disturbance, ...] = ()
     allow_commands: tuple[str, ...] = ()
+    scenario: str | None = None  # a fault to play: its name, or the path of a file
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_is_known(cls, value: str | None) -> str | None:
+        if value is None or value in scenarios() or (value.endswith((".yaml", ".yml")) and Path(value).is_file()):
+            return value
+        near = [name for name in scenarios() if name.startswith(f"{value}-")]
+        hint = did_you_mean(value, scenarios(), otherwise="notebooks/reference/faults.md lists them")
+        raise ValueError(f"a fault, or the path of its file: {f'did you mean {near[0]}?' if near else hint}")
 
     @model_validator(mode="before")
     @classmethod
@@ -265,6 +286,12 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _nothing_is_broken_on_aws(self) -> Params:
+        if self.target == "aws" and self.sandbox.scenario:
+            raise ValueError("sandbox.scenario: left out when target is aws: faults are played in a sandbox alone")
+        return self
+
     @property
     def connections(self) -> dict[str, dict[str, str]]:
         """What a sandbox is told of completed connections: ARN -> full name -> git remote."""
@@ -294,6 +321,9 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     data = document.value
     if isinstance(data.get("application"), str):
         data["application"] = str(_home(path) / data["application"])
+    chosen = data.get("sandbox")
+    if isinstance(chosen, dict) and str(chosen.get("scenario", "")).endswith((".yaml", ".yml")):
+        chosen["scenario"] = str(_home(path) / chosen["scenario"])
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))

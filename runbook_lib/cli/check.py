@@ -23,6 +23,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument("--pipeline", type=Path, metavar="FILE", help="pipeline definition, as get-pipeline answers it")
+    for what, command in (("group", "codedeploy create-deployment-group"), ("service", "ecs create-service")):
+        told = f"with -f: a {what} that is not made yet, as `aws {command}` takes it by --cli-input-json"
+        parser.add_argument(f"--{what}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--format", choices=FORMATS, default="tree", help="how the answers are shown (tree)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the answers there, and only the last line here"
@@ -54,6 +57,13 @@ def _picture(arguments: argparse.Namespace) -> Picture:
             wanted="one of the two",
             next_step="runbook check DIR, or runbook check -f params/x.yaml",
         )
+    if arguments.file is None and (arguments.group or arguments.service):
+        raise BadInput(
+            where="runbook check",
+            seen="--group or --service without a parameter file",
+            wanted="an account to compare it with",
+            next_step="runbook check -f params/x.yaml --group FILE",
+        )
     if arguments.file is None:
         from runbook_lib.preflight.reading import read_folder
 
@@ -65,11 +75,13 @@ def _live(arguments: argparse.Namespace) -> Picture:
     """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first."""
     from runbook_lib.journal import Journal
     from runbook_lib.preflight.account import read_system
+    from runbook_lib.preflight.wish import read_wish
     from runbook_lib.runbook import opened
     from runbook_lib.runs.world import overrides_of
     from runbook_lib.story import worlds
 
+    wish = read_wish(arguments.group, arguments.service)
     account, system = opened(arguments.file, overrides_of(arguments.settings))
     if account.target == "sandbox" and not account.shared:
         worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
-    return read_system(account, system)
+    return read_system(account, system, wish)

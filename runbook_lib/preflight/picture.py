@@ -91,6 +91,12 @@ class Files:
         service = resources.items[0].pairs[0][1] if resources and resources.items and resources.items[0].pairs else None
         return service.get("Properties") if service else None
 
+    def appspec_subnets(self) -> tuple[str, ...]:
+        """The subnets that the AppSpec gives the new tasks; none where the service's own are kept."""
+        properties = self.appspec_properties()
+        found = properties.at("NetworkConfiguration", "AwsvpcConfiguration", "Subnets") if properties else None
+        return tuple(item.raw for item in found.items) if found else ()
+
 
 @dataclass(frozen=True)
 class Deploy:

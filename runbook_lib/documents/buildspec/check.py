@@ -120,12 +120,13 @@ class _Checker:
             known = rule == "shell_eats_json_quotes" or "no key" in str(reason)
             yield self._finding(rule, node, f"{DETAIL}: {reason}", wanted, "write it with printf", stops=known)
             return
-        value = text_of(self.seen.scope.pieces(image))
+        parts = self.seen.scope.pieces(image)
+        value = text_of(parts)
         if value is not None and image_uri(value) is None:
             yield self._finding(
                 "image_detail_shape", node, f"the image {value!r}", wanted, "name the image that was pushed"
             )
-        elif value is not None and value.endswith(":latest"):
+        elif parts and isinstance(parts[-1], str) and parts[-1].endswith(":latest"):
             seen = "the same tag 'latest' in every release"
             wanted = "a tag or digest of this very build: going back would start the newest image again"
             yield self._finding("image_tag_never_changes", node, seen, wanted, "tag with the commit", stops=False)

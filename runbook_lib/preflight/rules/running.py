@@ -188,7 +188,8 @@ def way_out(picture: Picture) -> Iterator[Answer]:
 def room(picture: Picture) -> Iterator[Answer]:
     """D15: free addresses for another set of tasks."""
     live, service = _live(picture), _service(picture)
-    free = sum(subnet.free for subnet in live.subnets or ())
+    used = (picture.files.appspec_subnets() if picture.files else ()) or service.subnets
+    free = sum(subnet.free for subnet in live.subnets or () if subnet.id in used)
     seen, wanted = f"{free} free addresses", f"at least {service.desired} for the second set of tasks"
     remedy = "use larger subnets, or fewer tasks"
     yield judge(free >= service.desired, "DescribeSubnets", seen=seen, wanted=wanted, remedy=remedy)
