@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +39,8 @@ class LoadTally:
     failures: list[Failure] = field(default_factory=list)
     milliseconds: Counter[int] = field(default_factory=Counter)
 
-    def add(self, line: bytes, in_world: Callable[[float], float]) -> None:
-        """Count a line of the generator."""
-        due, latency, status, trouble, version = json.loads(line)
-        at = in_world(due)
+    def add(self, at: float, latency: float, *, status: int, trouble: str, version: str) -> None:
+        """Count a request: when it was due (the world's time), milliseconds, and what came of it (generator.py)."""
         minute = self.minutes.setdefault(int(at // MINUTE) * MINUTE, Minute())
         minute.sent += 1
         minute.statuses[str(status) if status else trouble] += 1
