@@ -120,13 +120,10 @@ def test_a_connection_that_breaks_is_a_failed_request(tmp_path: Path) -> None:
 def test_what_came_of_it_is_told_by_minute() -> None:
     """Counts from a time on, failures with their time in the world, percentiles of latency."""
     tally = LoadTally()
-    for line in (
-        [0, 10.0, 200, "", "1"],
-        [1, 30.0, 503, "", ""],
-        [90, 20.0, 0, "refused", ""],
-        [91, 5.0, 404, "", "2"],
-    ):
-        tally.add(json.dumps(line).encode(), lambda wall: 6000.0 + wall)
+    tally.add(6000.0, 10.0, 200, "", "1")
+    tally.add(6001.0, 30.0, 503, "", "")
+    tally.add(6090.0, 20.0, 0, "refused", "")
+    tally.add(6091.0, 5.0, 404, "", "2")
     told = tally.told()
     assert (told["sent"], told["failed"], told["versions"]) == (4, 2, {"1": 1, "2": 1})
     assert told["statuses"] == {"200": 1, "404": 1, "503": 1, "refused": 1}

@@ -7,14 +7,13 @@ The owner of the world looks at it ten times a second; in between everything flo
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.clocks import ScaledClock
 from runbook_lib.sandbox.services.elbv2 import store as elbv2
-from runbook_lib.sandbox.traffic.live import balancer, ports, reading, report, seen
+from runbook_lib.sandbox.traffic.live import balancer, ports, reading, report, seen, walltime
 from runbook_lib.sandbox.traffic.live.balancer import Balancer
 from runbook_lib.sandbox.traffic.live.checks import Checks, Finding
 from runbook_lib.sandbox.traffic.live.container import Exit, Line
@@ -99,9 +98,7 @@ class Plane:
         targets = [one for group in elbv2.store(world).targets.values() for one in group.values()]
         healthy = {one.id for one in targets if one.state == "healthy"}
         waited_for = [task.arn for ip, task in reading.tasks_by_ip(world).items() if ip in healthy]
-        end = time.monotonic() + RESUMED
-        while time.monotonic() < end and not all(self.tasks.listen(arn) for arn in waited_for):
-            time.sleep(0.05)
+        walltime.wait_until(lambda: all(self.tasks.listen(arn) for arn in waited_for), at_most=RESUMED)
 
     # ---- looking
 

@@ -121,8 +121,8 @@ def _served(world: World, found: list[list[Any]]) -> None:
 
 
 def _sent(world: World, found: list[list[Any]]) -> None:
-    for when, milliseconds, status, trouble, version in found:
-        store(world).load.add(when, milliseconds, status=status, trouble=trouble, version=version)
+    for values in found:
+        store(world).load.add(*values)
 
 
 PARTS: Mapping[str, Callable[[World, Any], None]] = {

@@ -39,7 +39,7 @@ class LoadTally:
     failures: list[Failure] = field(default_factory=list)
     milliseconds: Counter[int] = field(default_factory=Counter)
 
-    def add(self, at: float, latency: float, *, status: int, trouble: str, version: str) -> None:
+    def add(self, at: float, latency: float, status: int, trouble: str, version: str) -> None:
         """Count a request: when it was due (the world's time), milliseconds, and what came of it (generator.py)."""
         minute = self.minutes.setdefault(int(at // MINUTE) * MINUTE, Minute())
         minute.sent += 1

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runbook_lib.sandbox.clocks import ScaledClock
+
+OFTEN = 0.05  # seconds between two questions
 
 
 def now() -> float:
     """Epoch seconds of the wall, as other programs stamp their logs."""
     return time.time()
+
+
+def wait_until(true: Callable[[], bool], *, at_most: float) -> None:
+    """Wait until something is so, at most so many seconds."""
+    end = time.monotonic() + at_most
+    while not true() and time.monotonic() < end:
+        time.sleep(OFTEN)
 
 
 @dataclass(frozen=True)
