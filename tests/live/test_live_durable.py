@@ -37,7 +37,7 @@ def test_a_live_deployment_survives_the_kill_of_its_server(tmp_path: Path) -> No
 
 
 def test_a_kill_in_every_phase_hurts_nobody(tmp_path: Path) -> None:
-    """While green starts, in the shift, while blue drains and ends: each time the tasks come again before the traffic."""
+    """While green starts, in the shift, while blue drains: each time the tasks come again before the traffic."""
     release = Release(tmp_path / "state", lay_down(tmp_path / "state", {}))
     before = release.until_answered("1")
     deployment = release.start(2)
