@@ -21,7 +21,6 @@ from tests.sandbox import ecs_stage
 RATE = 100.0
 OVER = ("Succeeded", "Failed", "Stopped")
 PATIENCE = 90.0  # seconds of the wall
-ALARM = "green-errors"
 
 
 @dataclass
@@ -78,6 +77,13 @@ class Release:
         found: dict[str, Any] = self.world.traffic()["load"]
         return found
 
+    def until_quiet(self) -> None:
+        """Wait until no alarm is on: what failed before the first task came has gone by."""
+        watch = self.client("cloudwatch")
+        self.until(lambda: not watch.describe_alarms(StateValue="ALARM")["MetricAlarms"] and self.load()["versions"])
+        self.world.clock.sleep(180)
+        self.until(lambda: not watch.describe_alarms(StateValue="ALARM")["MetricAlarms"])
+
     def until_answered(self, version: str) -> dict[str, Any]:
         """Wait until a version has answered users; what came of the load until then."""
         self.until(lambda: self.load()["versions"].get(version))
@@ -97,7 +103,7 @@ class Release:
 def lay_down(state: Path, *versions: Mapping[str, str], scale: float = 30.0) -> codedeploy_stage.Stage:
     """Save a world whose service of two tasks begins with version 1; the others behave as their environment says.
 
-    An alarm watches the share of failed requests of the green group, and CodeDeploy rolls back by it.
+    Alarms watch failed and slow requests, and CodeDeploy rolls back by them.
     """
     stage = ecs_stage._build(settings(scale=scale, requests_per_second=RATE))
     world, image = stage.world, orders(stage.world)
@@ -120,25 +126,32 @@ def lay_down(state: Path, *versions: Mapping[str, str], scale: float = 30.0) -> 
         subnets=stage.subnets,
     )
     made.deploy.create_application(applicationName=NAME, computePlatform="ECS")
-    world.client("cloudwatch").put_metric_alarm(AlarmName=ALARM, **_alarm(stage))
-    made.make_group(alarmConfiguration={"enabled": True, "alarms": [{"name": ALARM}]})
+    for name, alarm in _alarms(stage).items():
+        world.client("cloudwatch").put_metric_alarm(AlarmName=name, **alarm)
+    made.make_group(alarmConfiguration={"enabled": True, "alarms": [{"name": name} for name in _alarms(stage)]})
     save.save(world, state)
     return made
 
 
-def _alarm(stage: ecs_stage.Stage) -> dict[str, Any]:
-    dimensions = [
-        {"Name": "LoadBalancer", "Value": stage.balancer.partition(":loadbalancer/")[2]},
-        {"Name": "TargetGroup", "Value": stage.green.rpartition(":")[2]},
-    ]
+def _alarms(stage: ecs_stage.Stage) -> dict[str, dict[str, Any]]:
+    """Failed requests of green's tasks, of the load balancer itself, and how slow green is."""
+    balancer = {"Name": "LoadBalancer", "Value": stage.balancer.partition(":loadbalancer/")[2]}
+    green = {"Name": "TargetGroup", "Value": stage.green.rpartition(":")[2]}
+    return {
+        "green-errors": _alarm("HTTPCode_Target_5XX_Count", balancer, green, Statistic="Sum", Threshold=3),
+        "unanswered": _alarm("HTTPCode_ELB_5XX_Count", balancer, Statistic="Sum", Threshold=3),
+        "green-slow": _alarm("TargetResponseTime", balancer, green, ExtendedStatistic="p99", Threshold=1),
+    }
+
+
+def _alarm(metric: str, *dimensions: dict[str, str], **how: Any) -> dict[str, Any]:
     return {
         "Namespace": "AWS/ApplicationELB",
-        "MetricName": "HTTPCode_Target_5XX_Count",
-        "Dimensions": dimensions,
-        "Statistic": "Sum",
+        "MetricName": metric,
+        "Dimensions": list(dimensions),
         "Period": 60,
         "EvaluationPeriods": 1,
-        "Threshold": 3,
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "TreatMissingData": "notBreaching",
+        **how,
     }

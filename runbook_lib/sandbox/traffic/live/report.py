@@ -105,6 +105,15 @@ def _checked(world: World, found: list[list[Any]]) -> None:
 
     for group, ip, port, begun, status, silent in found:
         observing.check_made(world, group, ip=ip, port=port, begun=begun, answer=Answer(0.0, status, silent=silent))
+    load = store(world).load
+    if load.begun is None and _any_healthy(world):
+        load.begun = world.now
+
+
+def _any_healthy(world: World) -> bool:
+    from runbook_lib.sandbox.services.elbv2 import store as elbv2
+
+    return any(one.state == "healthy" for group in elbv2.store(world).targets.values() for one in group.values())
 
 
 def _served(world: World, found: list[list[Any]]) -> None:

@@ -33,8 +33,13 @@ class Minute:
 
 @dataclass
 class LoadTally:
-    """All requests by minute, the newest failures, and latencies by millisecond."""
+    """All requests by minute, the newest failures, and latencies by millisecond.
 
+    What failed before a target was healthy for the first time is counted apart: there was nobody yet to be hurt.
+    """
+
+    begun: float | None = None  # when a target was healthy for the first time
+    early: int = 0
     minutes: dict[int, Minute] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     milliseconds: Counter[int] = field(default_factory=Counter)
@@ -47,7 +52,11 @@ class LoadTally:
         self.milliseconds[round(latency)] += 1
         if version:
             minute.versions[version] += 1
-        if not status or status >= HURTS:
+        if status and status < HURTS:
+            return
+        if self.begun is None or at < self.begun:
+            self.early += 1
+        else:
             minute.failed += 1
             self.failures.append(Failure(at, status, trouble, version))
             del self.failures[:-KEPT]
@@ -62,6 +71,7 @@ class LoadTally:
         return {
             "sent": sum(minute.sent for minute in chosen),
             "failed": sum(minute.failed for minute in chosen),
+            "early": self.early,
             "statuses": dict(sorted(statuses.items())),
             "versions": dict(sorted(versions.items())),
             "milliseconds": {name: self.percentile(share) for name, share in (("p50", 50), ("p99", 99), ("max", 100))},
