@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LOOK = 0.1  # seconds of the wall between two looks
 SUSPICIOUS = 5  # checks that nobody answers, before a hint is given
+SILENT = 2  # the same of those that were waited for
 RESUMED = 10.0  # seconds of the wall that tasks get to listen again, before traffic flows without them
 KILLED = 137  # 128 + SIGKILL
 
@@ -148,12 +149,20 @@ class Plane:
             found.checked.append([where.group, where.ip, where.port, one.order.version, answer.status, answer.silent])
 
     def _suspect(self, found: Finding) -> None:
+        """Say what a person should know of a target whose checks nobody answers, and AWS would not say."""
         key = f"{found.where.ip}:{found.where.port}"
         number = self._unanswered[key] = 0 if found.answer.status else self._unanswered.get(key, 0) + 1
-        port = found.order.address
-        if number == SUSPICIOUS and port is not None and not found.answer.silent and not ports.listens(port):
+        port, where = found.order.address, f"the task at {key}"
+        if port is None:
+            return
+        if found.answer.silent and number == SILENT:
             self.hints.say(
-                f"the task at {key} runs, and nothing listens on {LOOPBACK}:{port}: an application in a world with "
+                f"{where} takes connections on {LOOPBACK}:{port} and does not answer: GET {found.order.path} was "
+                f"waited for {found.order.timeout:g} s of the wall, {number} times"
+            )
+        elif not found.answer.silent and number == SUSPICIOUS and not ports.listens(port):
+            self.hints.say(
+                f"{where} runs, and nothing listens on {LOOPBACK}:{port}: an application in a world with "
                 "live traffic must listen on the port that its environment variable PORT names"
             )
 
