@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -29,6 +30,21 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True)
+class Load:
+    """What came of the requests of a sandbox with live traffic, counted where they came from."""
+
+    sent: int
+    failed: int  # with a 5xx or without an answer, since a target was healthy for the first time
+    statuses: Mapping[str, int]  # or what went wrong where there was no answer
+
+    def since(self, before: Load) -> Load:
+        """What came between two counts."""
+        more = Counter(self.statuses)
+        more.subtract(before.statuses)
+        return Load(self.sent - before.sent, self.failed - before.failed, {k: n for k, n in more.items() if n})
+
+
+@dataclass(frozen=True)
 class Account:
     """An account that was opened: its identity was asked for and is the one that the parameters name."""
 
@@ -42,6 +58,7 @@ class Account:
     place: str  # "aws", "embedded", or the address of a served sandbox
     make_client: Callable[[str], Any]
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
+    traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -49,6 +66,11 @@ class Account:
         if service not in self.clients:
             self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
         return self.clients[service]
+
+    def load(self) -> Load | None:
+        """What came of live traffic until now; None where the traffic is modelled or not ours."""
+        told = self.traffic().get("load") if self.traffic else None
+        return Load(told["sent"], told["failed"], told["statuses"]) if told else None
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""
@@ -99,6 +121,7 @@ def _sandbox(params: Params) -> Account:
         place=url or EMBEDDED,
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
         memory=None if url else world.memory,
+        traffic=world.traffic,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook_lib import application, lease, params, step, system, views
-from runbook_lib.account import Account, open_account
+from runbook_lib.account import Account, Load, open_account
 from runbook_lib.check import Checks
 from runbook_lib.gate import Opened, gate
 from runbook_lib.handle import Handle
@@ -34,6 +34,7 @@ class Runbook:
     journal: Journal
     keeper: lease.Keeper
     before: Journal  # what was done to bring a sandbox to the state that this notebook starts from
+    load: Load | None = None  # what had come of live traffic when it began; None where none flows
 
     @property
     def journals(self) -> tuple[Journal, ...]:
@@ -113,6 +114,9 @@ class Runbook:
         """Give the lease back, show what this run did, computed from its journal, and keep it as JSON."""
         if self.keeper.give_back():
             views.show(views.Line("The lease is given back."))
+        load = self.account.load() if self.load else None
+        if load and self.load:
+            self.journal.write("load", **vars(load.since(self.load)))
         self.journal.write("end", notebook=self.name)
         views.show(views.ending_table(self.journal))
         if self.journal.path is not None:
@@ -144,7 +148,7 @@ def begin(
     )
     views.show(views.Line(banner(run)))
     worlds.bring(run.account, run.system, world, journal=run.before)
-    return run
+    return replace(run, load=run.account.load())
 
 
 def opened(params_file: str, overrides: Mapping[str, Any] | None = None) -> tuple[Account, system.System]:

@@ -71,6 +71,16 @@ class World:
         self.now = when
         services.handler(handler)(self, *args)
 
+    def happen(self, handler: str, *args: Any) -> None:
+        """Let a handler be called now with something from outside, as if it were an event."""
+        if self._busy:
+            raise SandboxError("a handler is running: what comes from outside waits until it has ended")
+        self._busy = True
+        try:
+            services.handler(handler)(self, *args)
+        finally:
+            self._busy = False
+
     @property
     def busy(self) -> bool:
         """Whether a handler is running now."""

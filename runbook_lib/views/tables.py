@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -94,7 +94,17 @@ def ending_table(journal: Journal) -> Table:
     ]
     verdicts = [entry.fields["verdict"] for entry in journal.of("checks")]
     rows.append({"what": "last verdict", "how many": verdicts[-1] if verdicts else "nothing was checked"})
+    for entry in journal.of("load"):
+        rows.append({"what": "requests sent meanwhile", "how many": entry.fields["sent"]})
+        rows.append({"what": "requests failed", "how many": _failed(entry.fields)})
     return table("What this run did", rows)
+
+
+def _failed(load: Mapping[str, Any]) -> str:
+    """How many requests of live traffic failed, and how: 71 (500: 71)."""
+    bad = {how: number for how, number in load["statuses"].items() if not how.isdigit() or int(how) >= 500}
+    how = ", ".join(f"{how}: {number}" for how, number in sorted(bad.items()))
+    return f"{load['failed']} ({how})" if load["failed"] else "0"
 
 
 class Progress:
