@@ -152,6 +152,16 @@ def _aws(params: Params) -> Account:
     )
 
 
+def client_elsewhere(service: str, *, region: str) -> Any:
+    """A boto3 client of a process that opened no account, such as a worker on another machine.
+
+    It has the credentials of its environment, and its endpoint where AWS_ENDPOINT_URL names one: a served sandbox.
+    """
+    import boto3
+
+    return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload]
+
+
 def _verified(account: Account, params: Params) -> Account:
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -16,6 +16,7 @@ LAYERS = (
     {"account"},
     {"inventory", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
     {
+        "accesslog",
         "alarm",
         "balancer",
         "build",
