@@ -65,8 +65,10 @@ class _Checker:
 
     def commands(self) -> Iterator[Finding]:
         for command, problem in self.seen.unreadable:
-            remedy = "close the quote or bracket"
-            yield self._finding("buildspec_shell", command.node, problem.seen, "a command the shell can read", remedy)
+            where = self.spec.source.where(self.spec.index_at(command, problem.index))
+            wanted = "a command the shell can read"
+            remedy = "close it" if problem.certain else "try the command with `bash -n`: it may be right all the same"
+            yield Finding("buildspec_shell", where, problem.seen, wanted, remedy, problem.certain)
         for command, _ in self.seen.old_logins:
             wanted = "aws ecr get-login-password: AWS CLI version 2 has no get-login"
             yield self._finding(

@@ -16,7 +16,7 @@ from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
 from runbook_lib.documents.buildspec.trace import Trace, trace
 from runbook_lib.documents.edit import Edit, Splice, edited
 from runbook_lib.documents.imagedetail import DEFINITIONS
-from runbook_lib.documents.shell import ShellError, Statement, read_statements
+from runbook_lib.documents.shell import Statement, read_script
 from runbook_lib.documents.source import Source
 from runbook_lib.errors import BadInput
 
@@ -141,10 +141,7 @@ def _blocks(spec: Buildspec, seen: Trace) -> Repair | None:
 
 
 def _hides_failures(text: str) -> bool:
-    try:
-        statements = read_statements(text)
-    except ShellError:
-        return False
+    statements = read_script(text).statements
     if any(one.program == "set" and re.search(r"-\w*e|errexit", text[one.start : one.end]) for one in statements):
         return False
     last = statements[-1].chain_end if statements else 0

@@ -11,14 +11,13 @@ from runbook_lib.documents.shell import (
     Hole,
     Part,
     Scope,
-    ShellError,
     Statement,
+    Unread,
     Word,
-    read_statements,
+    read_script,
     text_of,
     used_by,
 )
-from runbook_lib.documents.shell.words import read_word
 
 ROOT = "/codebuild/output/src"
 # CodeBuild user guide, "Environment variables in build environments" (build-env-ref-env-vars).
@@ -95,8 +94,9 @@ class Trace:
     logins: list[Place] = field(default_factory=list)
     old_logins: list[Place] = field(default_factory=list)
     scripts: list[Place] = field(default_factory=list)
+    aws: list[Place] = field(default_factory=list)
     outside: dict[str, Command] = field(default_factory=dict)
-    unreadable: list[tuple[Command, ShellError]] = field(default_factory=list)
+    unreadable: list[tuple[Command, Unread]] = field(default_factory=list)
     wrong_tags: list[Place] = field(default_factory=list)
     assigned_at: dict[str, Command] = field(default_factory=dict)
     entered: dict[str, Command] = field(default_factory=dict)
@@ -125,11 +125,10 @@ class _Walker:
     def run(self, command: Command) -> None:
         if self.spec.separate_shells:
             self.trace.scope, self.directories = self._scope(), {(): ROOT}
-        try:
-            statements = read_statements(command.text)
-        except ShellError as problem:
-            self.trace.unreadable.append((command, problem))
-            return
+        script = read_script(command.text)
+        if script.unread:
+            self.trace.unreadable.append((command, script.unread))
+        statements = script.statements
         self.directories = {(): self.directories[()]}
         for number, statement in enumerate(statements):
             self._statement(command, statement, statements[: number + 1])
@@ -216,6 +215,9 @@ class _Walker:
         path = self.place(target, statement)
         self.trace.writes.append(Write(command, statement, chain, target, name, path, appends, readable))
 
+    def aws(self, command: Command, statement: Statement) -> None:
+        self.trace.aws.append((command, statement))
+
     def docker(self, command: Command, statement: Statement) -> None:
         words = list(statement.arguments)
         if words and words[0].literal in ("image", "buildx", "builder", "container"):
@@ -265,6 +267,7 @@ _PROGRAMS: dict[str, Callable[[_Walker, Command, Statement], None]] = {
     "pushd": _Walker.change_directory,
     "popd": _Walker.leave_directory,
     "docker": _Walker.docker,
+    "aws": _Walker.aws,
 }
 _DOCKER: dict[str, Callable[[_Walker, Command, Statement, list[Word]], None]] = {
     "build": _Walker.build,
@@ -300,11 +303,7 @@ def _options(words: list[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
             continue
         name, equals, _ = word.raw.partition("=")
         if equals:
-            options.setdefault(name, []).append(_after_equals(word, name))
+            options.setdefault(name, []).append(word.behind(f"{name}="))
         else:
             options.setdefault(name, []).extend([left.pop(0)] if name in _VALUED and left else [])
     return options, positional
-
-
-def _after_equals(word: Word, name: str) -> Word:
-    return read_word(word.raw, len(name) + 1)
