@@ -88,6 +88,11 @@ class Buildspec:
         return {key.raw: listed.items for key, value in found.pairs if (listed := value.get("files"))} if found else {}
 
     @property
+    def entries(self) -> tuple[Node, ...]:
+        """The entries of every artifact, secondary ones included."""
+        return (*self.files, *(entry for entries in self.secondary.values() for entry in entries))
+
+    @property
     def base_directory(self) -> str:
         """artifacts.base-directory, empty when it is the source directory itself."""
         found = self.root.at("artifacts", "base-directory")

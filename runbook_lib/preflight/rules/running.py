@@ -130,7 +130,9 @@ def stack_hook(picture: Picture) -> Iterator[Answer]:
     wanted = "no template with AWS::CodeDeployBlueGreen"
     for path in files.transforms:
         yield fail(path, "AWS::CodeDeployBlueGreen", wanted, "keep the service out of the transform")
-    if not files.transforms:
+    if not files.all_searched:
+        yield unknown("the folder's templates", "more text than is searched", wanted, "search them by hand")
+    elif not files.transforms:
         yield ok("the folder's templates", wanted, wanted)
 
 
