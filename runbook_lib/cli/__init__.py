@@ -33,6 +33,9 @@ COMMANDS = {
     "list": Command("listing", "list the runbooks and what each is for"),
     "refresh": Command("refresh", "run the runbooks again and write their outputs, byte for byte the same each time"),
     "check": Command("check", "check an application's deployment files as one system, before anything runs"),
+    "convert": Command(
+        "convert", "make a rolling repository ready for blue/green: buildspec, taskdef.json, appspec.yaml"
+    ),
     "explain": Command("explain", "tell the whole story of a failure mode"),
     "params": Command("params", "show the parameters that a file stands for"),
     "sandbox": Command("sandbox", "serve a sandbox world, and look at or steer a served one"),

@@ -71,7 +71,14 @@ class Files:
 
     def is_written(self, path: str) -> bool:
         """Whether a command of the build writes a file of that path."""
-        return self.trace is not None and any(path in (write.path, write.name) for write in self.trace.writes)
+        if self.trace is None:
+            return False
+        written = any(path in (write.path, write.name) for write in self.trace.writes)
+        return written or path.removeprefix("./") in self.trace.outputs
+
+    def is_named(self, path: str) -> bool:
+        """Whether a command is told the name of a file, and so may write it."""
+        return self.trace is not None and path.removeprefix("./") in self.trace.named
 
     def is_filled_in(self, path: str) -> bool:
         """Whether a command of the build names a file: it may put something else into it."""

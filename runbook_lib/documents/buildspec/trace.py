@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ _WITH_VALUE = (
     " memory metadata-file network output platform progress secret shm-size ssh tag target ulimit"
 )
 _VALUED = frozenset(f"--{name}" for name in _WITH_VALUE.split()) | {"-t", "-f", "-o", "-m", "-c"}
+_OUTPUT = frozenset({"-o", "-O", "--out", "--output", "--outfile", "--output-file"})
 Place = tuple[Command, Statement]
 
 
@@ -82,7 +84,8 @@ class ImageName:
 class Trace:
     """Everything that was seen; `outside` are variables that neither the file nor CodeBuild sets.
 
-    `entered` are the directories that the commands change into, from the source directory.
+    `entered` are the directories that the commands change into, from the source directory; `outputs` are values of
+    options such as -o and --output, `named` all words: a program may write a file that it is only told the name of.
     """
 
     scope: Scope
@@ -95,6 +98,8 @@ class Trace:
     old_logins: list[Place] = field(default_factory=list)
     scripts: list[Place] = field(default_factory=list)
     aws: list[Place] = field(default_factory=list)
+    outputs: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     outside: dict[str, Command] = field(default_factory=dict)
     unreadable: list[tuple[Command, Unread]] = field(default_factory=list)
     wrong_tags: list[Place] = field(default_factory=list)
@@ -143,10 +148,21 @@ class _Walker:
         handler = _PROGRAMS.get(statement.program)
         if handler:
             handler(self, command, statement)
+        self._named_files(statement)
         self._old_login(command, statement)
         self._writes(command, statement, before)
         if statement.program in ("bash", "sh", "make", "source", ".") or "/" in statement.program:
             self.trace.scripts.append((command, statement))
+
+    def _named_files(self, statement: Statement) -> None:
+        words = [text_of(self.trace.scope.value(word)) or "" for word in statement.arguments]
+        self.trace.named.update(word.removeprefix("./") for word in words)
+        if statement.program in ("aws", "docker"):
+            return  # their --output is a format, or a folder of another kind
+        for option, value in itertools.pairwise([*words, ""]):
+            name, equals, given = option.partition("=")
+            if name in _OUTPUT:
+                self.trace.outputs.add((given if equals else value).removeprefix("./"))
 
     def _is_set(self, name: str) -> bool:
         provided = name.startswith("CODEBUILD_") or name in PROVIDED

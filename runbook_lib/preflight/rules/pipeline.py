@@ -41,6 +41,11 @@ def task_definition_file(picture: Picture) -> Iterator[Answer]:
                 files.buildspec.document.where(entry),
                 f"a file {entry.raw}, from the repository or the build",
             )
+            if files.is_named(entry.raw):
+                yield unknown(
+                    where, f"no file {entry.raw}, but a command that names it", wanted, "see that it writes it"
+                )
+                continue
             answer = fail(where, _instead(files, entry.raw), wanted, f"put {entry.raw} there, or correct the entry")
             yield called(answer, "artifact_file_does_not_exist")
 
@@ -154,7 +159,7 @@ def image_detail(picture: Picture) -> Iterator[Answer]:
     if not any(picture.is_build(artifact) for artifact in sources):
         return
     found = files.of("image_detail_never_written", "buildspec_still_rolling", "image_detail_shape")
-    found += files.of("shell_eats_json_quotes", "imagedefinitions_shape")
+    found += files.of("shell_eats_json_quotes")
     committed = files.exists(DETAIL)
     for finding in found:
         answer = of_finding(finding)
