@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import application, lease, params, step, system, views
+from runbook_lib import application, lease, ownership, params, step, system, views
 from runbook_lib.account import Account, open_account
 from runbook_lib.check import Checks
 from runbook_lib.gate import Opened, gate
@@ -57,7 +57,9 @@ class Runbook:
         """Make a plan and show it: the dry run; nothing is changed."""
         plan = make(self.account, self.system, *arguments, **more)
         views.show(views.plan_table(plan))
-        for note in plan.notes:
+        foreign = ownership.claimed(plan, self.account)
+        not_ours = [f"Not ours: {step.title} would change what belongs to {claim.by}" for step, claim in foreign]
+        for note in (*plan.notes, *not_ours):
             views.show(views.Line(note))
         return plan
 

@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "clock", "suggest"},
     {"yamlfile", "params", "journal", "documents", "application", "git"},
     {"account"},
-    {"inventory", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
+    {"inventory", "ownership", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
     {
         "alarm",
         "balancer",
@@ -35,7 +35,7 @@ LAYERS = (
         "service",
         "storage",
     },
-    {"preflight"},
+    {"preflight", "survey"},
     {"views"},
     {"story"},
     {"runbook"},
