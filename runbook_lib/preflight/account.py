@@ -71,9 +71,9 @@ def names_of(system: System) -> Names:
     )
 
 
-def read_system(account: Account, system: System) -> Picture:
-    """The picture of a system that the runbooks made: its account, and the files on the pipeline's branch."""
-    picture = _repository_files(account, system)
+def read_system(account: Account, system: System, *, branch: str | None = None) -> Picture:
+    """The picture of a system of the parameters: its account, and the files on a branch (None: the pipeline's)."""
+    picture = _repository_files(account, system, branch)
     limit = system.params.release.limit_minutes
     return replace(read_account(account, _names_now(account, system), picture), limit_minutes=limit)
 
@@ -88,11 +88,11 @@ def _names_now(account: Account, system: System) -> Names:
     return replace(names_of(system), service=rolling.name) if rolling else names_of(system)
 
 
-def _repository_files(account: Account, system: System) -> Picture:
+def _repository_files(account: Account, system: System, branch: str | None) -> Picture:
     application = system.application
     paths = [TASKDEF, APPSPEC, application.buildspec_path, application.dockerfile_path]
     try:
-        found = read_repository(account, system, [path for path in paths if path])
+        found = read_repository(account, system, [path for path in paths if path], branch=branch)
     except (ClientError, BotoCoreError) as error:
         trouble = Trouble("files", system.repository, str(error), "the repository's files", "allow reading it")
         return Picture(troubles=(trouble,))

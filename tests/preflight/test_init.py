@@ -313,7 +313,7 @@ def test_a_served_world_is_read_as_its_user_does(
 
 
 def test_the_move_goes_through_under_other_names(bring: Bring, tmp_path: Path) -> None:
-    """A service that the runbooks did not make is moved behind CodeDeploy: what they make beside it has its own prefix."""
+    """A service that the runbooks did not make is moved; what they make beside it has a prefix of its own."""
     account, system = bring("rolling")
     file = written(tmp_path, found((account, system), system.rolling_service))
     text = file.read_text(encoding="utf-8").replace("name: orders # prefix", "name: shop # prefix")
