@@ -23,6 +23,7 @@ Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]
 FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
+PURPOSES = ("execution", "task", "build", "pipeline", "events", "deploy")  # of the roles that work for us
 WANTED = {
     "account": "12 digits in quotes",
     "region": "a region such as us-east-1",
@@ -245,6 +246,51 @@ class Sandbox(Section):
         return self
 
 
+class Existing(Section):
+    """What was there before the runbooks, by its own names; what is left out has the name that the runbooks give.
+
+    `runbook init` fills it in.  `roles` are ARNs by purpose (execution, task, build, pipeline, events, deploy);
+    `vpc`, `subnets` and `security_groups` are the ids of what the tasks live in.
+    """
+
+    vpc: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    cluster: str | None = None
+    service: str | None = None
+    rolling_service: str | None = None
+    family: str | None = None
+    log_group: str | None = None
+    registry: str | None = None
+    project: str | None = None
+    pipeline: str | None = None
+    artifacts_bucket: str | None = None
+    rule: str | None = None
+    application: str | None = None
+    group: str | None = None
+    alarms: tuple[str, ...] | None = None
+    balancer: str | None = None
+    target_groups: tuple[str, str] | None = None
+    rolling_target_group: str | None = None
+    roles: dict[str, Arn] = {}
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_have_a_purpose(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value) - set(PURPOSES))
+        if unknown:
+            raise ValueError(f"roles by their purpose ({', '.join(PURPOSES)}), not {unknown[0]}")
+        return value
+
+
+class Owned(Section):
+    """A resource that a stack owns: no plan changes it before a person says here that it may."""
+
+    resource: Arn
+    by: str
+    consent: bool = False
+
+
 class Params(Section):
     """Everything that a run is told from outside."""
 
@@ -269,6 +315,8 @@ class Params(Section):
     objective: Objective = Objective()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()
+    existing: Existing = Existing()
+    owned: tuple[Owned, ...] = ()
 
     @model_validator(mode="after")
     def _a_real_account_is_named(self) -> Params:
@@ -327,6 +375,11 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))
+
+
+def validated(document: yamlfile.Document) -> Params:
+    """The parameters of a text that is no file yet; raises BadInput as `load` does."""
+    return _validate(document.value, document, set())
 
 
 def _home(path: Path) -> Path:

@@ -32,6 +32,7 @@ COMMANDS = {
     "lab": Command("lab", "open JupyterLab on copies of the runbooks, in one sandbox world"),
     "list": Command("listing", "list the runbooks and what each is for"),
     "refresh": Command("refresh", "run the runbooks again and write their outputs, byte for byte the same each time"),
+    "init": Command("init", "read an existing service and write its parameter file and picture"),
     "check": Command("check", "check an application's deployment files as one system, before anything runs"),
     "convert": Command(
         "convert", "make a rolling repository ready for blue/green: buildspec, taskdef.json, appspec.yaml"

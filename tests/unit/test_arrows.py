@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "clock", "suggest"},
     {"yamlfile", "params", "journal", "documents", "application", "git"},
     {"account"},
-    {"inventory", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
+    {"inventory", "ownership", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},
     {
         "accesslog",
         "alarm",
@@ -38,7 +38,7 @@ LAYERS = (
     },
     {"analysis"},
     {"forecast"},
-    {"preflight"},
+    {"preflight", "survey"},
     {"incident"},
     {"views"},
     {"story"},

@@ -118,9 +118,13 @@ def stable_waiter(picture: Picture) -> Iterator[Answer]:
 def owned_by_stack(picture: Picture) -> Iterator[Answer]:
     """E6: no stack believes to own what CodeDeploy changes."""
     service, stack = _service(picture), _live(picture).stack
-    where, wanted = f"DescribeServices: tags of {service.name}", "no stack that owns the service"
+    where, wanted = f"tags of {service.name} and its listeners", "no stack that owns what CodeDeploy changes"
     remedy = "let the stack ignore the service's task definition and target group, and the listeners' actions"
-    yield unknown(where, f"the stack {stack}", wanted, remedy) if stack else ok(where, "no stack's tags", wanted)
+    trouble = picture.trouble_with("live.stack")
+    if trouble:
+        yield unknown(where, trouble.seen, wanted, trouble.next_step)
+    else:
+        yield unknown(where, stack, wanted, remedy) if stack else ok(where, "no stack's tags", wanted)
 
 
 def stack_hook(picture: Picture) -> Iterator[Answer]:
@@ -242,8 +246,10 @@ def flows(picture: Picture) -> Iterator[Answer]:
 
 
 def task_sets(picture: Picture) -> Iterator[Answer]:
-    """D21."""
+    """D21: a service with rolling deployments has no task sets."""
     service = _service(picture)
+    if service.controller != "CODE_DEPLOY":
+        return
     seen = ", ".join(f"{one.status}" for one in service.task_sets) or "none"
     good = [one.status for one in service.task_sets] == ["PRIMARY"]
     remedy = "wait until the former deployment has ended"
