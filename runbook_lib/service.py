@@ -124,13 +124,36 @@ class StoppedTask:
     code: str
     reason: str
     exit_codes: tuple[int, ...]
+    at: datetime | None = None  # when it stopped; None while it is still stopping
+    task_set: str = ""  # the id of the task set that started it
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not stop because somebody wanted fewer tasks: it never started, it ended, or was unhealthy.
+
+        ECS developer guide, stopped-task-error-codes.  The scheduler's own stops say which check was failed.
+        """
+        if self.code in ("TaskFailedToStart", "EssentialContainerExited"):
+            return True
+        return self.code == "ServiceSchedulerInitiated" and "health checks" in self.reason
 
 
 def read_stopped_tasks(account: Account, system: System, service: str) -> tuple[StoppedTask, ...]:
     """The tasks of a service that stopped within the last hour."""
+    return describe_stopped(account, system, list_stopped(account, system, service))
+
+
+def list_stopped(account: Account, system: System, service: str) -> tuple[str, ...]:
+    """The ARNs of a service's tasks that stopped within the last hour: one call, at most a hundred tasks."""
     ecs = account.client("ecs")
     arns = ecs.list_tasks(cluster=system.cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
-    found = ecs.describe_tasks(cluster=system.cluster, tasks=arns[:100])["tasks"] if arns else []
+    return tuple(arns[:100])
+
+
+def describe_stopped(account: Account, system: System, arns: Iterable[str]) -> tuple[StoppedTask, ...]:
+    """Stopped tasks with their reasons; those that ECS has forgotten meanwhile are left out."""
+    tasks = list(arns)
+    found = account.client("ecs").describe_tasks(cluster=system.cluster, tasks=tasks)["tasks"] if tasks else []
     return tuple(_stopped(task) for task in found)
 
 
@@ -333,4 +356,6 @@ def _stopped(task: Mapping[str, Any]) -> StoppedTask:
         code=task.get("stopCode", ""),
         reason="; ".join(reason for reason in reasons if reason),
         exit_codes=codes,
+        at=task.get("stoppedAt"),
+        task_set=task.get("startedBy", ""),
     )
