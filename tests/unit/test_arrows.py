@@ -37,6 +37,8 @@ LAYERS = (
         "service",
         "storage",
     },
+    {"analysis"},
+    {"forecast"},
     {"preflight"},
     {"views"},
     {"story"},
