@@ -156,6 +156,22 @@ def plan_stop(deployment: Deployment, *, why: str) -> Step:
     )
 
 
+def plan_continue(deployment: Deployment, *, why: str) -> Step:
+    """The step that ends the wait before production traffic: the shift begins."""
+    return change(
+        "deployment.continue",
+        f"Let {deployment.id} take production traffic",
+        "codedeploy:continue_deployment",
+        {"deploymentId": deployment.id, "deploymentWaitType": "READY_WAIT"},
+        touches=deployment.id,
+        needed=why if deployment.status == "Ready" else None,
+        already=f"nothing waits: it is {deployment.phase}",
+        undo="stop it with rollback",
+        # Somebody else can have continued or stopped it meanwhile.
+        accept=("DeploymentAlreadyCompletedException", "DeploymentIsNotInReadyStateException"),
+    )
+
+
 def plan_end_wait(deployment: Deployment, *, why: str) -> Step:
     """The step that ends the termination wait: the former tasks go, and going back is no longer instant."""
     return change(

@@ -146,6 +146,15 @@ class Release(Section):
     # Two sources give 2880 and 2800 minutes as the limit: the smaller one is safe with both.
     termination_wait_minutes: Annotated[int, Field(ge=0, le=2800)] = 30
     limit_minutes: Annotated[int, Field(ge=1)] = 180
+    # act: a version that is worse is stopped and rolled back; report: it is only told (dry); off: nobody compares
+    judge: Literal["act", "report", "off"] = "act"
+    # what happens where the traffic cannot tell, before the last step of the shift: chosen beforehand, for CodeDeploy
+    # cannot wait longer
+    when_inconclusive: Literal["go_on", "stop"] = "go_on"
+    watch_minutes: Annotated[int, Field(ge=0, le=1440)] = 5  # how long it is followed once it has all traffic
+    failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
+    hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
+    suspend_scaling: bool = True
 
 
 class Alarms(Section):

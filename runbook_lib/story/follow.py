@@ -11,8 +11,10 @@ from runbook_lib import deployment as deployments
 from runbook_lib import pipeline as pipelines
 from runbook_lib import service as services
 from runbook_lib.account import Account
+from runbook_lib.analysis import Judgement
 from runbook_lib.errors import ReleaseFailed
 from runbook_lib.journal import Journal
+from runbook_lib.story.control import Controller, Decision, last_moment
 from runbook_lib.story.tracking import Sample, Seen, Tracker
 from runbook_lib.system import System
 from runbook_lib.wait import wait_until
@@ -28,6 +30,9 @@ class Followed:
 
     deployment: deployments.Deployment
     samples: tuple[Sample, ...]
+    decisions: tuple[Decision, ...] = ()
+    judgement: Judgement | None = None  # None where nothing could be compared, or nobody should
+    last: Seen | None = None  # everything that was known at the end; None for a rollback that was looked up
 
 
 def run_of_commit(account: Account, system: System, commit: str) -> pipelines.Execution:
@@ -83,35 +88,55 @@ def deployment(
     *,
     journal: Journal,
     until: Callable[[deployments.Deployment], bool],
-    seen: Callable[[Sample], None] | None = None,
+    seen: Callable[[Seen, Sample | Decision | None], None] | None = None,
+    control: Controller | None = None,
 ) -> Followed:
-    """Follow one deployment until something is true of it, or it is over; every change goes into the journal."""
+    """Follow one deployment until something is true of it, or it is over; every change goes into the journal.
+
+    `control` decides at every look; without one the deployment is only looked at. `seen` is told every look, with what
+    changed: a sample, a decision, or None.
+    """
     samples: list[Sample] = []
     tracker = Tracker(account, system, deployment_id)
 
     def look(known: Seen) -> None:
         sample = known.sample
-        if not samples or sample.differs(samples[-1]):
+        changed = not samples or sample.differs(samples[-1])
+        if changed:
             journal.write("sample", deployment=deployment_id, **vars(sample))
-            if seen is not None:
-                seen(sample)
         samples.append(sample)
+        if seen is not None:
+            seen(known, sample if changed else None)
+        decided = control.look(known) if control else None
+        if decided is not None:
+            tracker.rota.ask("deployment")
+            if seen is not None:
+                seen(known, decided)
 
-    found = wait_until(
+    known = wait_until(
         account.clock,
         tracker.look,
         lambda known: (known.deployment.over or until(known.deployment)) and tracker.complete,
         what=f"deployment {deployment_id} is done",
         limit=deployments.budget(system),
-        every=tracker.wait,
+        every=lambda known: _wait(tracker, known),
         seen=look,
-    ).deployment
+    )
+    found = known.deployment
     if found.rolled_back_by:
         back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda d: d.over, seen=seen)
         samples += back.samples
     if found.over:
         settled(account, system)
-    return Followed(found, tuple(samples))
+    decisions = tuple(control.decisions) if control else ()
+    return Followed(found, tuple(samples), decisions, control.judgement if control else None, known)
+
+
+def _wait(tracker: Tracker, known: Seen) -> float:
+    """Seconds until the next look: when something is due to be read, or to be decided."""
+    decision = last_moment(known)
+    due = tracker.wait(known)
+    return due if decision is None else max(1.0, min(due, (decision - known.at).total_seconds()))
 
 
 def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:

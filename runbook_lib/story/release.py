@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from runbook_lib import alarm, balancer, deployment, deployment_group, lease, pipeline, repository, service
+from runbook_lib import alarm, balancer, bracket, deployment, deployment_group, lease, pipeline, repository, service
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks
 from runbook_lib.deployment import Deployment
@@ -103,6 +103,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
     items = read_inventory(account, system.name)
     steps = (
         lease.plan_take(account, system),
+        *bracket.plan_open(account, system),
         *deployment_group.plan_group_config(system, group, config=config, items=items),
         repository.plan_commit(
             system,
@@ -210,15 +211,23 @@ def wait_for_end(account: Account, system: System, started: Handle) -> Handle:
     return Handle(found.id, f"{found.id} {found.status}")
 
 
-def decide(account: Account, system: System, started: Handle, before: Live) -> str:
-    """The ending, computed from what is live: done, or RolledBack (4), or ReleaseFailed (5)."""
+def decide(
+    account: Account, system: System, started: Handle, before: Live, followed: follow.Followed | None = None
+) -> str:
+    """The ending, computed from what is live: done, or RolledBack (4), or ReleaseFailed (5).
+
+    `followed` is what was seen and decided on the way: a stop that we asked for is told with its own reason.
+    """
     found = deployment.read_deployment(account, system, started.id)
     verdict = judge(account, system, started)
-    if verdict.verdict <= Verdict.SKIP:
+    stopped = next((one for one in (followed.decisions if followed else ()) if one.action == "stop" and one.done), None)
+    if verdict.verdict <= Verdict.SKIP and stopped is None:
         back = "going back takes a full deployment" if found.over else "going back is instant until it ends"
         return f"{found.id}: the intended revision is live; {back}"
     live = read_live(account, system)
-    reason = found.error or "; ".join(check.seen for check in verdict.bad)
+    reason = stopped.reason if stopped else found.error or "; ".join(check.seen for check in verdict.bad)
+    if stopped and verdict.verdict <= Verdict.SKIP:
+        reason = f"{reason}; the stop came too late"
     former = live.revision != _intended(account, system, found)
     if former and (live.revision == before.revision or _went_back(account, system, found, live)):
         raise RolledBack(

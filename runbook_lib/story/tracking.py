@@ -78,6 +78,7 @@ class Seen:
     deployment: Deployment
     phase: Phase
     changes: tuple[datetime, ...]  # the predicted moments at which its traffic moves
+    requested: float | None  # the percent that green should have now by the configuration; None before the shift
     sample: Sample
     metrics: Metrics
     failures: tuple[StoppedTask, ...]  # tasks of green that failed to start or to stay
@@ -109,7 +110,7 @@ class Tracker:
     unknown: tuple[str, ...] = ()  # stopped tasks whose reasons are not read yet
     red: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
-    changes: tuple[datetime, ...] = ()
+    course: tuple[tuple[datetime, float], ...] = ()  # the predicted moments, and green's percent from then on
 
     def __post_init__(self) -> None:
         self.rota.ask("deployment", "target")
@@ -127,6 +128,7 @@ class Tracker:
             deployment=self.found,
             phase=self.phase(now),
             changes=self.changes,
+            requested=next((percent for at, percent in reversed(self.course) if at <= now), None),
             sample=self._sample(now),
             metrics=self._metrics(now),
             failures=tuple(task for task in self.stopped.values() if self._counts(task)),
@@ -141,6 +143,11 @@ class Tracker:
         """Seconds until the next look is worth its calls."""
         now = self.account.clock.now()
         return self.rota.wait(seen.phase, now, self.changes)
+
+    @property
+    def changes(self) -> tuple[datetime, ...]:
+        """The predicted moments at which the traffic moves, empty before the shift."""
+        return tuple(at for at, _ in self.course)
 
     @property
     def complete(self) -> bool:
@@ -167,7 +174,8 @@ class Tracker:
         assert self.found is not None
         began = self.found.began("AllowTraffic")
         if began is not None:
-            self.changes = tuple(began + after for after, _ in shares.steps(self.account, self.found))
+            steps = shares.steps(self.account, self.found)
+            self.course = tuple((began + after, percent) for after, percent in steps)
         self.rota.done("course", now)
 
     def _read_pair(self, now: datetime) -> None:

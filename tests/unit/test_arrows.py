@@ -18,6 +18,7 @@ LAYERS = (
     {
         "alarm",
         "balancer",
+        "bracket",
         "build",
         "connection",
         "cost",

@@ -16,7 +16,14 @@ MINUTES = 15
 
 
 def requests(
-    seed: int, *, green: float, blue: float, rate: int = 100, slower: float = 1, clients: bool = True, share: float = 0.1
+    seed: int,
+    *,
+    green: float,
+    blue: float,
+    rate: int = 100,
+    slower: float = 1,
+    clients: bool = True,
+    share: float = 0.1,
 ) -> Observed:
     """A quarter of an hour of requests with these error rates; each by a client of its own, or by nobody known."""
     numbers = np.random.default_rng(seed)
