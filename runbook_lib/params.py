@@ -136,6 +136,14 @@ class Pipeline(Section):
     mode: Literal["SUPERSEDED", "QUEUED"] = "SUPERSEDED"
 
 
+class Objective(Section):
+    """What the service level objective wants to be seen before a new version has all the traffic, and how surely."""
+
+    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
+    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
 class Release(Section):
     """How a new version takes the traffic, and how long going back stays instant."""
 
@@ -233,6 +241,7 @@ class Params(Section):
     build: Build = Build()
     pipeline: Pipeline = Pipeline()
     release: Release = Release()
+    objective: Objective = Objective()
     alarms: Alarms = Alarms()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()

@@ -90,7 +90,7 @@ class Runbook:
         return read(self.account, self.system, *arguments, **more)
 
     def follow(self, started: Handle) -> follow.Followed:
-        """Follow a deployment by its id until its traffic has moved and it was watched, or it is over with its rollback.
+        """Follow a deployment by its id until its traffic has moved and it was watched, or it is over.
 
         On the way it is judged and acted on as `release.judge` says; one that goes back is only followed.
         """

@@ -53,6 +53,7 @@ class Service:
     rollout: str | None  # of the newest rolling deployment; None on a CODE_DEPLOY service
     task_sets: tuple[TaskSet, ...]
     events: tuple[Event, ...]  # newest first
+    subnets: tuple[str, ...] = ()  # ids of those in which its tasks start
 
     @property
     def primary(self) -> TaskSet | None:
@@ -330,7 +331,15 @@ def _service(found: Mapping[str, Any]) -> Service:
         rollout=newest.get("rolloutState") if newest else None,
         task_sets=tuple(_task_set(task_set) for task_set in found.get("taskSets", ())),
         events=tuple(Event(event["createdAt"], event["message"]) for event in found.get("events", ())),
+        subnets=tuple(_subnets(found)),
     )
+
+
+def _subnets(found: Mapping[str, Any]) -> list[str]:
+    """Behind CodeDeploy the network stands in the task sets, on a rolling service in the service."""
+    places = [*(task_set for task_set in found.get("taskSets", ()) if task_set["status"] == "PRIMARY"), found]
+    named = (place.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("subnets") for place in places)
+    return next((list(subnets) for subnets in named if subnets), [])
 
 
 def _task_set(found: Mapping[str, Any]) -> TaskSet:

@@ -190,6 +190,15 @@ def settled(account: Account, system: System) -> services.Service | None:
     )
 
 
+def commit_of(account: Account, system: System, deployment_id: str) -> str | None:
+    """The commit that a deployment brought, in short; None for one that no run of the pipeline made."""
+    for run in pipelines.read_executions(account, system):
+        full = pipelines.read_execution(account, system, run.id)
+        if _external(full) == deployment_id:
+            return full.commit[:7] if full.commit else None
+    return None
+
+
 def _deploys(account: Account, system: System) -> bool:
     return any(not found.over for found in deployments.read_deployments(account, system))
 
