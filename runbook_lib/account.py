@@ -63,6 +63,7 @@ def open_account(params: Params) -> Account:
 
 def _sandbox(params: Params) -> Account:
     from runbook_lib import sandbox
+    from runbook_lib.sandbox.disturbance import Disturbance
     from runbook_lib.sandbox.settings import Settings
 
     url = os.environ.get(SANDBOX_URL)
@@ -78,6 +79,7 @@ def _sandbox(params: Params) -> Account:
                 seed=chosen.seed,
                 realism=chosen.realism,
                 requests_per_second=chosen.requests_per_second,
+                disturbances=tuple(Disturbance(**one.model_dump()) for one in chosen.disturbances),
                 allow_commands=chosen.allow_commands,
                 connections=params.connections,
                 clock=chosen.clock,

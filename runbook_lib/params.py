@@ -195,6 +195,16 @@ class Prices(Section):
     registry_gb_month: float = 0.10
 
 
+class Disturbance(Section):
+    """What happens to all versions alike from so many minutes after the world's beginning: a dependency, a burst."""
+
+    after_minutes: Annotated[int, Field(ge=0)]
+    minutes: Annotated[int, Field(ge=1)]
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    latency_factor: Annotated[float, Field(gt=0)] = 1.0
+    requests_factor: Annotated[float, Field(ge=0)] = 1.0
+
+
 class Sandbox(Section):
     """The embedded AWS: its clock, its traffic and how much it hurts."""
 
@@ -204,6 +214,7 @@ class Sandbox(Section):
     requests_per_second: Annotated[float, Field(ge=0, le=100_000)] = 50.0
     seed: int = 1
     realism: bool = True
+    disturbances: tuple[Disturbance, ...] = ()
     allow_commands: tuple[str, ...] = ()
 
     @model_validator(mode="before")
