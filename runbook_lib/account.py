@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from runbook_lib import __version__
@@ -15,6 +17,7 @@ from runbook_lib.params import Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
+SAME_TIME = timedelta(seconds=5)
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
@@ -49,6 +52,17 @@ class Account:
         if service not in self.clients:
             self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
         return self.clients[service]
+
+    def skew(self, answer: Mapping[str, Any]) -> timedelta:
+        """How far AWS's time is ahead of this machine's clock, by the Date of an answer; 0 within a few seconds.
+
+        The header counts whole seconds, and an answer is on its way for some of them.
+        """
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if told is None:
+            return timedelta(0)
+        skew = parsedate_to_datetime(told) - self.clock.now()
+        return skew if abs(skew) > SAME_TIME else timedelta(0)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""

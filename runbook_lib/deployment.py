@@ -61,6 +61,7 @@ class Deployment:
     events: tuple[LifecycleEvent, ...] = ()  # empty while it has not started
     shares: tuple[TrafficShare, ...] = ()
     target_status: str | None = None
+    skew: timedelta = timedelta(0)  # by which AWS's time was ahead of our clock when it was read
 
     @property
     def over(self) -> bool:
@@ -112,7 +113,8 @@ def read_deployment(account: Account, system: System, deployment: str) -> Deploy
 
 def read_info(account: Account, deployment: str) -> Deployment:
     """One deployment without its events and traffic shares: one call."""
-    return _deployment(account.client("codedeploy").get_deployment(deploymentId=deployment)["deploymentInfo"])
+    answer = account.client("codedeploy").get_deployment(deploymentId=deployment)
+    return replace(_deployment(answer["deploymentInfo"]), skew=account.skew(answer))
 
 
 def read_target(account: Account, system: System, known: Deployment) -> Deployment:

@@ -23,6 +23,7 @@ Source = Literal[
 CALLS, WINDOW = 4, timedelta(seconds=60)  # what following may cost: four calls in any minute
 SETTLE = timedelta(seconds=5)  # a predicted change is looked for this long after its moment
 SOON = timedelta(seconds=60)
+AGAIN = timedelta(seconds=30)  # after a reading that was throttled
 FRESH = timedelta(minutes=10)  # a version that has just taken all traffic is looked at more often
 NEVER = float("inf")
 
@@ -74,6 +75,7 @@ class Rota:
     budget: Budget = field(default_factory=Budget)
     read: dict[Source, datetime] = field(default_factory=dict)
     wanted: set[Source] = field(default_factory=set)
+    later: dict[Source, datetime] = field(default_factory=dict)  # what was not answered is not asked for before
 
     def ask(self, *sources: Source) -> None:
         """Let these be read at the next look, whatever their interval."""
@@ -84,6 +86,11 @@ class Rota:
         self.read[source] = now
         self.wanted.discard(source)
         self.budget.spend(now, calls)
+
+    def failed(self, source: Source, now: datetime) -> None:
+        """Note that a source did not answer: it stays as wanted as it was, and is asked again after a while."""
+        self.budget.spend(now)
+        self.later[source] = now + AGAIN
 
     def due(self, phase: Phase, now: datetime, changes: Sequence[datetime] = ()) -> Source | None:
         """The source that is to be read next, None when none is due or the minute's calls are used up."""
@@ -98,6 +105,10 @@ class Rota:
 
     def _due_in(self, source: Source, phase: Phase, now: datetime, changes: Sequence[datetime]) -> float:
         """Seconds until a source is due; NEVER for one that this phase does not read."""
+        due = self._wished_in(source, phase, now, changes)
+        return max(due, (self.later[source] - now).total_seconds()) if source in self.later else due
+
+    def _wished_in(self, source: Source, phase: Phase, now: datetime, changes: Sequence[datetime]) -> float:
         if source in self.wanted:
             return 0.0
         every = EVERY[phase].get(source, NEVER)

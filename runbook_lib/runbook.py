@@ -13,7 +13,6 @@ from typing import Any
 from runbook_lib import application, bracket, lease, params, step, system, views
 from runbook_lib.account import Account, open_account
 from runbook_lib.check import Checks
-from runbook_lib.deployment import Deployment
 from runbook_lib.gate import Opened, gate
 from runbook_lib.handle import Handle
 from runbook_lib.journal import RUN_DIRECTORY, Journal
@@ -97,9 +96,10 @@ class Runbook:
         progress, began = views.Progress(f"deployment {started.id}"), self.account.clock.now()
         watched = timedelta(minutes=self.params.release.watch_minutes)
 
-        def done(found: Deployment) -> bool:
+        def done(known: tracking.Seen) -> bool:
+            found = known.deployment
             ended = [event.end for event in found.events if event.end]
-            return found.shifted and (found.goes_back or self.account.clock.now() >= max(ended) + watched)
+            return found.shifted and (found.goes_back or known.at >= max(ended) + watched)
 
         def seen(known: tracking.Seen, changed: tracking.Sample | control.Decision | None) -> None:
             if changed is not None:

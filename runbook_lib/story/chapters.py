@@ -90,7 +90,7 @@ def release(account: Account, system: System, journal: Journal) -> None:
 def finish(account: Account, system: System, execution: str, journal: Journal) -> None:
     """Follow a run to its deployment, let the traffic move, end the termination wait."""
     started = releasing.wait_for_deployment(account, system, Handle(execution, execution))
-    follow.deployment(account, system, started.id, journal=journal, until=lambda found: found.shifted)
+    follow.deployment(account, system, started.id, journal=journal, until=lambda seen: seen.deployment.shifted)
     releasing.judge(account, system, started).require()
     _do(releasing.plan_finish(account, system, started), account, journal)
     follow.ended(account, system, started.id)

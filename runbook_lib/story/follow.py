@@ -87,7 +87,7 @@ def deployment(
     deployment_id: str,
     *,
     journal: Journal,
-    until: Callable[[deployments.Deployment], bool],
+    until: Callable[[Seen], bool],
     seen: Callable[[Seen, Sample | Decision | None], None] | None = None,
     control: Controller | None = None,
 ) -> Followed:
@@ -97,7 +97,7 @@ def deployment(
     changed: a sample, a decision, or None.
     """
     samples: list[Sample] = []
-    tracker = Tracker(account, system, deployment_id)
+    tracker = Tracker(account, system, deployment_id, journal)
 
     def look(known: Seen) -> None:
         sample = known.sample
@@ -116,7 +116,7 @@ def deployment(
     known = wait_until(
         account.clock,
         tracker.look,
-        lambda known: (known.deployment.over or until(known.deployment)) and tracker.complete,
+        lambda known: (known.deployment.over or until(known)) and tracker.complete,
         what=f"deployment {deployment_id} is done",
         limit=deployments.budget(system),
         every=lambda known: _wait(tracker, known),
@@ -124,7 +124,7 @@ def deployment(
     )
     found = known.deployment
     if found.rolled_back_by:
-        back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda d: d.over, seen=seen)
+        back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda _: False, seen=seen)
         samples += back.samples
     if found.over:
         settled(account, system)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from runbook_lib import alarm as alarms
 from runbook_lib import balancer as balancers
@@ -15,6 +17,7 @@ from runbook_lib import service as services
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
+from runbook_lib.journal import Journal
 from runbook_lib.metric import Metrics
 from runbook_lib.polling import Phase, Rota, Source
 from runbook_lib.scaling import Activity
@@ -101,6 +104,7 @@ class Tracker:
     account: Account
     system: System
     id: str
+    journal: Journal
     rota: Rota = field(default_factory=Rota)
     found: Deployment | None = None
     lb: Balancer | None = None
@@ -110,19 +114,20 @@ class Tracker:
     unknown: tuple[str, ...] = ()  # stopped tasks whose reasons are not read yet
     red: tuple[str, ...] = ()
     activities: tuple[Activity, ...] = ()
+    unanswered: int = 0  # readings that AWS did not answer
     course: tuple[tuple[datetime, float], ...] = ()  # the predicted moments, and green's percent from then on
 
     def __post_init__(self) -> None:
         self.rota.ask("deployment", "target")
-        # Nothing is measured of green yet, and blue's minutes are read with the next ones.
-        self.rota.read["metrics"] = self.account.clock.now()
 
     def look(self) -> Seen:
-        """Read what is due within the minute's calls, and say what is known."""
-        now = self.account.clock.now()
-        while (source := self.rota.due(self.phase(now), now, self.changes)) is not None:
-            READERS[source](self, now)
+        """Read what is due within the minute's calls, and say what is known; what AWS does not answer is read later."""
+        if self.found is None:
+            self._begin()
         assert self.found is not None
+        now = self.now()
+        while (source := self.rota.due(self.phase(now), now, self.changes)) is not None:
+            self._read(source, now)
         return Seen(
             at=now,
             deployment=self.found,
@@ -135,14 +140,46 @@ class Tracker:
             activities=self.activities,
         )
 
+    def now(self) -> datetime:
+        """What time it is at AWS: by a clock that is wrong no minute would be closed, or one that is not."""
+        return self.account.clock.now() + (self.found.skew if self.found else timedelta(0))
+
+    def _begin(self) -> None:
+        """The first reading, without which nothing is known: it is tried for a while."""
+        tried = 0
+        while True:
+            try:
+                self.found = deployments.read_info(self.account, self.id)
+                break
+            except UNANSWERED as error:
+                tried += 1
+                if not _passing(error) or tried == FIRST_TRIES:
+                    raise
+                self.account.clock.sleep(PAUSE)
+        self.rota.done("deployment", self.now())
+        # Nothing is measured of green yet, and blue's minutes are read with the next ones.
+        self.rota.read["metrics"] = self.now()
+        if self.found.skew:
+            self.journal.write("clock", ahead_seconds=-self.found.skew.total_seconds())
+
+    def _read(self, source: Source, now: datetime) -> None:
+        try:
+            READERS[source](self, now)
+        except UNANSWERED as error:
+            if not _passing(error):
+                raise
+            # Asking again at once is what makes a throttled account worse.
+            self.unanswered += 1
+            self.rota.failed(source, now)
+            self.journal.write("unanswered", source=source, error=str(error)[:200])
+
     def phase(self, now: datetime) -> Phase:
         """Where it stands, as far as following goes."""
         return polling.phase_of(self.found, now, self.changes) if self.found else "starting"
 
     def wait(self, seen: Seen) -> float:
         """Seconds until the next look is worth its calls."""
-        now = self.account.clock.now()
-        return self.rota.wait(seen.phase, now, self.changes)
+        return self.rota.wait(seen.phase, self.now(), self.changes)
 
     @property
     def changes(self) -> tuple[datetime, ...]:
@@ -157,8 +194,9 @@ class Tracker:
     # ---- reading, one source each
 
     def _read_deployment(self, now: datetime) -> None:
+        assert self.found is not None
         info = deployments.read_info(self.account, self.id)
-        self._noted(deployments.with_target_of(info, self.found) if self.found else info)
+        self._noted(deployments.with_target_of(replace(info, skew=self.found.skew), self.found))
         self.rota.done("deployment", now)
 
     def _read_target(self, now: datetime) -> None:
@@ -282,6 +320,22 @@ class Tracker:
             alarms=self.red,
             scaled=len(self.activities),
         )
+
+
+# Throttling in the words of the services that are read (botocore's retries know the same ones).
+THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"}
+)
+UNANSWERED = (ClientError, ConnectionError, HTTPClientError)
+FIRST_TRIES, PAUSE = 10, 15.0
+
+
+def _passing(error: Exception) -> bool:
+    """Whether a reading may well be answered the next time: throttled, an error of AWS's own, or nobody was reached."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"]["Code"] in THROTTLED or status >= 500
 
 
 READERS: dict[Source, Callable[[Tracker, datetime], None]] = {
