@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 from runbook_lib import __version__
@@ -16,6 +18,7 @@ from runbook_lib.params import Existing, Owned, Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
+SAME_TIME = timedelta(seconds=5)
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
@@ -73,6 +76,17 @@ class Account:
         """What came of live traffic until now; None where the traffic is modelled or not ours."""
         told = self.traffic().get("load") if self.traffic else None
         return Load(told["sent"], told["failed"], told["statuses"]) if told else None
+
+    def skew(self, answer: Mapping[str, Any]) -> timedelta:
+        """How far AWS's time is ahead of this machine's clock, by the Date of an answer; 0 within a few seconds.
+
+        The header counts whole seconds, and an answer is on its way for some of them.
+        """
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if told is None:
+            return timedelta(0)
+        skew = parsedate_to_datetime(told) - self.clock.now()
+        return skew if abs(skew) > SAME_TIME else timedelta(0)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""

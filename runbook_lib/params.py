@@ -158,6 +158,15 @@ class Release(Section):
     # Two sources give 2880 and 2800 minutes as the limit: the smaller one is safe with both.
     termination_wait_minutes: Annotated[int, Field(ge=0, le=2800)] = 30
     limit_minutes: Annotated[int, Field(ge=1)] = 180
+    # act: a version that is worse is stopped and rolled back; report: it is only told (dry); off: nobody compares
+    judge: Literal["act", "report", "off"] = "act"
+    # what happens where the traffic cannot tell, before the last step of the shift: chosen beforehand, for CodeDeploy
+    # cannot wait longer
+    when_inconclusive: Literal["go_on", "stop"] = "go_on"
+    watch_minutes: Annotated[int, Field(ge=0, le=1440)] = 5  # how long it is followed once it has all traffic
+    failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
+    hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
+    suspend_scaling: bool = True
 
 
 class Alarms(Section):
@@ -177,12 +186,17 @@ class Alarms(Section):
 
 
 class Objective(Section):
-    """The service level objective: what users were promised, and over how many days it is counted."""
+    """The service level objective: what users were promised, over how many days it is counted, and what of it a
+    release must be able to see before a new version has all the traffic, and how surely.
+    """
 
     availability_percent: Annotated[float, Field(gt=0, lt=100)] = 99.9  # requests without a 5xx
     latency_ms: Annotated[float, Field(gt=0)] = 300.0  # slower is slow
     latency_percent: Annotated[float, Field(gt=0, lt=100)] = 99.0  # requests that are not slow
     window_days: Annotated[int, Field(ge=1, le=90)] = 30
+    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
+    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
 
 
 class Prices(Section):

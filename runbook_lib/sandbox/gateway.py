@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from email.utils import format_datetime
 from typing import Any
 
 from botocore import xform_name
@@ -192,9 +193,14 @@ class Gateway:
         except AwsError as error:
             result = error
         moto_protocol.check(matched, result)
-        answer = moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
+        answer = self._dated(moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request")))
         self._record(scope, result.code if isinstance(result, AwsError) else "", request, answer)
         return answer
+
+    def _dated(self, answer: Answer) -> Answer:
+        """Every answer of AWS says what time it is there: by it a client sees that its own clock is wrong."""
+        status, headers, body = answer
+        return status, {**headers, "date": format_datetime(self.world.datetime(), usegmt=True)}, body
 
     def _call(self, matched: Matched, request: Request, scope: Scope) -> Call:
         params = moto_protocol.parse(matched, request)

@@ -114,7 +114,7 @@ def attempt(account: Account, system: System, journal: Journal, version: str, en
     keeper.taken(done)
     run = releasing.wait_for_run(account, system, done)
     started = releasing.wait_for_deployment(account, system, Handle(run.id, run.id))
-    follow.deployment(account, system, started.id, journal=journal, until=lambda found: found.shifted)
+    follow.deployment(account, system, started.id, journal=journal, until=lambda seen: seen.deployment.shifted)
     _do(releasing.plan_after(account, system, started, end_wait=False), account, journal)
     keeper.give_back()
 
@@ -122,7 +122,7 @@ def attempt(account: Account, system: System, journal: Journal, version: str, en
 def finish(account: Account, system: System, execution: str, journal: Journal) -> None:
     """Follow a run to its deployment, let the traffic move, end the termination wait."""
     started = releasing.wait_for_deployment(account, system, Handle(execution, execution))
-    follow.deployment(account, system, started.id, journal=journal, until=lambda found: found.shifted)
+    follow.deployment(account, system, started.id, journal=journal, until=lambda seen: seen.deployment.shifted)
     releasing.judge(account, system, started).require()
     _do(releasing.plan_finish(account, system, started), account, journal)
     follow.ended(account, system, started.id)

@@ -23,16 +23,20 @@ def requested(account: Account, found: Deployment) -> Shares:
 
     A deployment that is rolled back asks for nothing more.
     """
-    began = next((event.start for event in found.events if event.name == "AllowTraffic" and event.start), None)
+    began = found.began("AllowTraffic")
     if began is None:
         return ((found.created, 0.0),)
-    client = account.client("codedeploy")
-    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
-    steps = schedule(routing.get("trafficRoutingConfig", {}))
     last = found.completed or account.clock.now()
-    reached = [(began + after, percent) for after, percent in steps if began + after <= last]
+    reached = [(began + after, percent) for after, percent in steps(account, found) if began + after <= last]
     back = [(found.completed, 0.0)] if found.completed and found.rolled_back_by else []
     return ((found.created, 0.0), *reached, *back)
+
+
+def steps(account: Account, found: Deployment) -> tuple[tuple[timedelta, float], ...]:
+    """The steps of a deployment's own traffic configuration: one call."""
+    client = account.client("codedeploy")
+    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
+    return schedule(routing.get("trafficRoutingConfig", {}))
 
 
 def schedule(routing: Mapping[str, Any]) -> tuple[tuple[timedelta, float], ...]:

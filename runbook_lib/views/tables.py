@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -179,20 +180,22 @@ class Progress:
         self.handle: Any = None
         self.last: str | None = None
 
-    def say(self, text: str) -> None:
-        """Tell the state; the same text twice is told once."""
+    def say(self, text: str, board: Table | None = None) -> None:
+        """Tell the state; the same text twice is told once.  Where it is redrawn, the board stands below it."""
         if text == self.last:
             return
         self.last = text
         if os.environ.get(PROGRESS) == "in_place" and _shell() is not None:
-            self._redraw(text)
+            self._redraw(text, board)
         else:
             print(text)  # noqa: T201 - progress is for the reader
 
-    def _redraw(self, text: str) -> None:
+    def _redraw(self, text: str, board: Table | None) -> None:
         from IPython.display import display
 
-        rich = {"text/plain": f"{self.title}: {text}"}
+        rich = {"text/plain": f"{self.title}: {text}" + (f"\n\n{board}" if board else "")}
+        if board is not None:
+            rich["text/html"] = f"<p>{escape(self.title)}: {escape(text)}</p>{board._repr_html_()}"
         if self.handle is None:
             self.handle = display(rich, raw=True, display_id=True)
         else:

@@ -16,7 +16,13 @@ MINUTES = 15
 
 
 def requests(
-    seed: int, *, green: float, blue: float, rate: int = 100, slower: float = 1, clients: bool = True
+    seed: int,
+    *,
+    green: float,
+    blue: float,
+    rate: int = 100,
+    slower: float = 1,
+    clients: bool = True,
 ) -> Observed:
     """A quarter of an hour of requests with these error rates; each by a client of its own, or by nobody known."""
     share = 0.1
