@@ -125,7 +125,8 @@ def as_damage(rows: dict[str, Any], window: Window, slow_ms: int, coverage: Cove
     """The merged rows of the question; those that only tell of rejected lines have no minute and are not among them."""
     import numpy
 
-    value = numpy.where(numpy.ma.getmaskarray(rows["value"]), None, numpy.ma.getdata(rows["value"]))
+    value: Any = numpy.ma.getdata(rows["value"]).astype("O")
+    value[numpy.ma.getmaskarray(rows["value"])] = None
     return Damage(
         minute=rows["minute"].astype("datetime64[m]").astype("i8"),
         group=rows["grp"].astype(str),
