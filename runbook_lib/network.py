@@ -378,6 +378,14 @@ def _zones(ec2: Any) -> tuple[str, ...]:
     return tuple(sorted(zone["ZoneName"] for zone in ordinary))
 
 
+def read_zones(account: Account, load_balancer: str) -> dict[str, str]:
+    """The zone of every subnet in a load balancer's VPC, for tasks live in others than it does: CIDR -> zone."""
+    found = account.client("elbv2").describe_load_balancers(LoadBalancerArns=[load_balancer])["LoadBalancers"][0]
+    asked = [{"Name": "vpc-id", "Values": [found["VpcId"]]}]
+    pages = account.client("ec2").get_paginator("describe_subnets").paginate(Filters=asked)
+    return {subnet["CidrBlock"]: subnet["AvailabilityZone"] for page in pages for subnet in page["Subnets"]}
+
+
 def read_free_addresses(account: Account, subnets: Iterable[str]) -> dict[str, int]:
     """How many addresses are free in each of these subnets, by its id: a task of Fargate takes one."""
     wanted = list(subnets)

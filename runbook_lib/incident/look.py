@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from runbook_lib import balancer, deployment, metric, pipeline, service
 from runbook_lib.account import Account
 from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
-from runbook_lib.incident import changed, harm, roles, sources
+from runbook_lib.incident import changed, harm, requests, roles, sources
 from runbook_lib.incident.causes import Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.intervals import Intervals, Share, intervals, settings_cost
+from runbook_lib.incident.requests import Requests
 from runbook_lib.incident.roles import BLUE, GREEN, Tenure
 from runbook_lib.incident.sources import deployments as releases
 from runbook_lib.incident.sources import journals
@@ -46,6 +48,7 @@ class Seen:
     differences: tuple[Difference, ...]
     files: tuple[str, ...] | None
     requests_in_days: float
+    requests: Requests | None = None  # what the access log says of the harm
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,20 @@ class Incident:
     causes: tuple[Cause, ...] = ()
 
 
-def read(account: Account, system: System, window: Window, lines: Iterable[Line]) -> Seen:
-    """Ask every source for a window; one that cannot answer is written down as that."""
+def read(
+    account: Account,
+    system: System,
+    window: Window,
+    lines: Iterable[Line],
+    *,
+    cache: Path | None = None,
+    tell: requests.Tell | None = None,
+) -> Seen:
+    """Ask every source for a window; one that cannot answer is written down as that.
+
+    `cache` keeps the counts of access logs, so that a second look need not read them again; `tell` is told how far the
+    reading of them has come.
+    """
     lb = balancer.read_balancer(account, system)
     measured = _measured(account, system, lb, window)
     found = releases.alive(account, system, window)
@@ -84,17 +99,20 @@ def read(account: Account, system: System, window: Window, lines: Iterable[Line]
         _metrics(measured, window, account),
     )
     before, after = _released(tenures)
+    hurt = harm.find(measured, system.params.objective)
+    counted, access = requests.read(account, system, lb, window, hurt, tenures, cache=cache, tell=tell)
     return Seen(
         service=system.service,
         window=window,
         read_at=account.clock.now(),
-        told=told,
+        told=(*told, access),
         measured=measured,
         deployments=found,
         tenures=tenures,
         differences=changed.read_differences(account, before, after),
         files=_files(account, system, found),
         requests_in_days=_requests(account, system, lb, window.end),
+        requests=counted,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from runbook_lib import balancer, deployment, pipeline, repository
+from runbook_lib import accesslog, balancer, deployment, pipeline, repository
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.errors import BadInput, CheckFailed
@@ -18,13 +19,14 @@ from runbook_lib.incident import damage as hurting
 from runbook_lib.incident import intervals as timing
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.redact import Redactor
+from runbook_lib.incident.requests import SOURCE
 from runbook_lib.incident.window import Window, window
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan
 from runbook_lib.story import delivery, shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
-from runbook_lib.views import charts
+from runbook_lib.views import Progress, charts
 from runbook_lib.views import incident as drawing
 from runbook_lib.views.document import Document, Section
 
@@ -78,7 +80,9 @@ def read(
         seen, place = evidence.load(known[0]), str(known[0])
     else:
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
-        seen = look.read(account, system, chosen, lines)
+        cache = RUNS / "access-logs" if any(each.path for each in journals) else None
+        tell = partial(_tell, Progress("access logs"))
+        seen = look.read(account, system, chosen, lines, cache=cache, tell=tell)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
     return Look(found, _bad_commit(account, system), lb.logging_to is not None, place)
@@ -130,6 +134,26 @@ def damage(account: Account, system: System, found: Look) -> Table:
     """Who was hurt, by role."""
     del account, system
     return found.incident.damage.table() if found.incident.damage else _none("Damage")
+
+
+def requests(account: Account, system: System, found: Look) -> Table:
+    """The same from the access log, request by request."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.table() if seen else _unread(found)
+
+
+def worst(account: Account, system: System, found: Look) -> Table:
+    """The paths, clients, targets, zones and user agents that were hurt most."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.worst_table() if seen else _unread(found)
+
+
+def heat(account: Account, system: System, found: Look) -> charts.Chart:
+    """The durations of all answers, minute by minute."""
+    del account, system
+    return drawing.heat(found.incident)
 
 
 def budget(account: Account, system: System, found: Look) -> Table:
@@ -244,7 +268,7 @@ def document(system: System, found: Look) -> Document:
             tuple(_hidden(hide, chart) for chart in (drawing.errors(incident), drawing.latency(incident))),
         ),
         Section("When", (_of(incident.intervals), timing.settings_table(incident.shares))),
-        Section("Who was hurt", _damage(found)),
+        Section("Who was hurt", tuple(map(hide.table, _damage(found)))),
         Section(
             "Why",
             (
@@ -286,7 +310,11 @@ def _gaps(found: Look) -> Table:
 
 def _damage(found: Look) -> tuple[Table, ...]:
     hurt = found.incident.damage
-    return (hurt.table(), hurting.budget_table(hurt.budget)) if hurt else (_none("Damage"),)
+    if hurt is None:
+        return (_none("Damage"),)
+    seen = found.incident.seen.requests
+    logs = (seen.table(), seen.worst_table()) if seen else (_unread(found),)
+    return (hurt.table(), *logs, hurting.budget_table(hurt.budget))
 
 
 def _items(system: System, found: Look) -> tuple[actions.Item, ...]:
@@ -299,6 +327,15 @@ def _hidden(hide: Redactor, chart: charts.Chart) -> charts.Chart:
 
 def _of(spans: timing.Intervals | None) -> Table:
     return spans.table() if spans else _none("Intervals")
+
+
+def _tell(progress: Progress, now: accesslog.Progress) -> None:
+    progress.say_seldom(str(now), now.seconds)
+
+
+def _unread(found: Look) -> Table:
+    why = next((one.missing for one in found.incident.timeline.gaps if one.source == SOURCE), "it was not read")
+    return table("Access log", [{"what": why}])
 
 
 def _none(what: str) -> Table:

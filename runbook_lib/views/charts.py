@@ -223,6 +223,11 @@ def finished(title: str, sentence: str, series: dict[str, Points], figure: Any, 
     return Chart(title, sentence, series, _png(figure))
 
 
+def drawn(title: str, sentence: str, series: dict[str, Points], figure: Any) -> Chart:
+    """A drawn figure as a chart, as it is."""
+    return Chart(title, sentence, series, _png(figure))
+
+
 def _png(figure: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

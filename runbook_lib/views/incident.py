@@ -51,6 +51,38 @@ def requests(incident: Incident) -> Chart:
     return _chart(title, _sentence(incident, series, "requests a minute"), incident, series, figure, plot)
 
 
+def heat(incident: Incident) -> Chart:
+    """How long the answers took: each minute a column, each quarter of an octave a row, darker for more requests."""
+    title = "How long answers took"
+    seen = incident.seen.requests
+    figure, plot = _figure(incident, title, "milliseconds")
+    if seen is None:
+        return charts.finished(title, "", {"answers": ()}, figure, plot)
+    from matplotlib.colors import LogNorm
+    from matplotlib.dates import date2num
+    from numpy import array, ma
+
+    grid = array(seen.heat.counts).T
+    edges = [*seen.heat.bounds_ms, seen.heat.bounds_ms[-1] * 2**0.25]
+    times = [date2num(at) for at in (*seen.heat.minutes, seen.heat.minutes[-1] + timedelta(minutes=1))]
+    mesh = plot.pcolormesh(
+        times, edges, ma.masked_equal(grid, 0), cmap="viridis_r", norm=LogNorm(1, max(2, int(grid.max())))
+    )
+    figure.colorbar(mesh, ax=plot, label="requests").ax.tick_params(labelsize=7)
+    plot.set_yscale("log", base=10)
+    plot.yaxis.set_major_formatter("{x:g}")
+    for at in (incident.harm.start, incident.harm.end) if incident.harm else ():
+        plot.axvline(date2num(at), color=HARM, linewidth=1.2)
+    used = [row for row, line in enumerate(grid) if line.any()]
+    plot.set_ylim(edges[used[0]] if used else 1, max(edges[used[-1] + 1] if used else 1, 1.2 * seen.slow_ms))
+    plot.set_xlim(times[0], times[-1])
+    plot.axhline(seen.slow_ms, color=charts.LIMIT, linewidth=1.2, linestyle="-.")
+    slow = sum(one.slow for one in seen.served if one.phase == "during")
+    sentence = f"During the harm {slow} answers took longer than {seen.slow_ms} ms (the level line)."
+    whole = tuple((number + 0.5, float(sum(column))) for number, column in enumerate(seen.heat.counts))
+    return charts.drawn(title, sentence, {"answers": whole}, figure)
+
+
 def _series(incident: Incident, value: Any) -> dict[str, list[tuple[datetime, float]]]:
     """The points of each role; a role of another deployment, or after another one, is a line of its own."""
     found: dict[str, list[tuple[datetime, float]]] = {}

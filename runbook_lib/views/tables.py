@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 MOST_STORIES = 3  # of one error: further ones share fewer of its words
+SELDOM = 30.0  # seconds
 PROGRESS = "RUNBOOK_PROGRESS"  # "in_place" redraws one line (JupyterLab); anything else prints only the changes
 
 
@@ -179,6 +180,7 @@ class Progress:
         self.title = title
         self.handle: Any = None
         self.last: str | None = None
+        self.told = 0.0  # seconds after the beginning when it was told last
 
     def say(self, text: str, board: Table | None = None) -> None:
         """Tell the state; the same text twice is told once.  Where it is redrawn, the board stands below it."""
@@ -189,6 +191,13 @@ class Progress:
             self._redraw(text, board)
         else:
             print(text)  # noqa: T201 - progress is for the reader
+
+    def say_seldom(self, text: str, seconds: float) -> None:
+        """Tell how far something has come that changes all the time: in place, else a line every half a minute."""
+        in_place = os.environ.get(PROGRESS) == "in_place" and _shell() is not None
+        if in_place or seconds - self.told >= SELDOM:
+            self.told = seconds
+            self.say(text)
 
     def _redraw(self, text: str, board: Table | None) -> None:
         from IPython.display import display

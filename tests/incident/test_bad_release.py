@@ -75,6 +75,38 @@ def test_damage_is_told_by_the_role_at_that_time(story: Story) -> None:
     assert sum(point["Sum"] for point in points) == hurt.sum("requests")
 
 
+def test_the_access_log_says_the_same_as_the_metrics(story: Story) -> None:
+    """Request by request: the same requests and failures for each role during the harm."""
+    _, _, found = story
+    seen, hurt = found.incident.seen.requests, found.incident.damage
+    assert seen is not None
+    assert hurt is not None
+    during = {one.role: one for one in seen.served if one.phase == "during"}
+    for role in ("blue", "green"):
+        one = during[role]
+        assert one.requests == hurt.sum("requests", role=role)
+        assert one.elb_5xx + one.target_5xx == hurt.sum("failed", role=role)
+    assert sum(one.failed for one in seen.worst["status"]) == hurt.sum("failed")
+    assert {one.value for one in seen.worst["zone"]} == {"us-east-1a", "us-east-1b"}
+    worst = seen.worst["target"][:2]  # both tasks of the new version
+    assert sum(one.failed for one in worst) == hurt.sum("failed", role="green")
+    assert sum(map(sum, seen.heat.counts)) == sum(one.requests for one in seen.served)
+
+
+def test_without_an_access_log_the_rest_is_told(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that it is missing, with what to do."""
+    account, system, found = story
+    attributes = {"Attributes": [{"Key": "access_logs.s3.enabled", "Value": "false"}]}
+    monkeypatch.setattr(account.client("elbv2"), "describe_load_balancer_attributes", lambda **_: attributes)
+    window = found.incident.seen.window
+    again = incident.read(account, system, window)
+    assert again.incident.seen.requests is None
+    assert "writes no access log" in str(incident.gaps(account, system, again))
+    assert "writes no access log" in str(incident.worst(account, system, again))
+    assert incident.heat(account, system, again).sentence.startswith("No data")
+    assert again.incident.damage is not None
+
+
 def test_a_fact_that_several_sources_know_is_told_once(story: Story) -> None:
     """By the earliest, with everybody who told it."""
     _, _, found = story

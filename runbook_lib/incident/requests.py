@@ -1,0 +1,201 @@
+"""Who was hurt, request by request: what the load balancer's access log says of the harm and the minutes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from runbook_lib import network
+from runbook_lib.accesslog import (
+    Damage,
+    Histogram,
+    Hurt,
+    NoAccessLog,
+    Progress,
+    logs_of,
+    read_access_logs,
+    read_damage,
+)
+from runbook_lib.accesslog import Window as Stretch
+from runbook_lib.accesslog.histogram import COLUMNS
+from runbook_lib.account import Account
+from runbook_lib.balancer import Balancer
+from runbook_lib.incident.harm import Harm
+from runbook_lib.incident.roles import Tenure, role_of
+from runbook_lib.incident.told import Told
+from runbook_lib.incident.window import Window
+from runbook_lib.system import System
+from runbook_lib.table import Table, table
+
+SOURCE = "access logs"
+BESIDE = timedelta(minutes=10)  # looked at before and after the harm
+DIMENSIONS = ("path", "client", "status", "target", "zone", "user agent")
+WORST = 8  # values of a dimension that are kept
+# The heat map's rows: an octave in four steps, from 1 ms to 16 s.
+BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a role served in a phase, exactly: requests, failures by their origin, slow answers, percentiles in ms."""
+
+    phase: str
+    role: str
+    requests: int
+    elb_5xx: int
+    target_5xx: int
+    slow: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Answers by minute and duration: `counts[minute][row]`, the rows begin at `bounds_ms`."""
+
+    minutes: tuple[datetime, ...]
+    bounds_ms: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The access log around the harm."""
+
+    served: tuple[Served, ...]
+    worst: dict[str, tuple[Hurt, ...]]  # dimension -> values that were hurt, the worst first
+    clients: int  # that were hurt, of those that the log tells apart
+    heat: Heat
+    slow_ms: int
+    said: tuple[str, ...]  # what the numbers rest on, and what is missing
+
+    def table(self) -> Table:
+        """The phases and roles, one line each."""
+        rows = [
+            {
+                "phase": one.phase,
+                "role": one.role,
+                "requests": one.requests,
+                "5xx of the load balancer": one.elb_5xx,
+                "5xx of a target": one.target_5xx,
+                f"slower than {self.slow_ms} ms": one.slow,
+                "p50, p95, p99": f"{_ms(one.p50)}, {_ms(one.p95)}, {_ms(one.p99)}",
+            }
+            for one in self.served
+        ]
+        return table("Request by request", rows)
+
+    def worst_table(self) -> Table:
+        """The values that were hurt most, of every dimension."""
+        rows = [
+            {"by": name, "value": hurt.value, "requests": hurt.requests, "failed": hurt.failed, "slow": hurt.slow}
+            for name, values in self.worst.items()
+            for hurt in values
+        ]
+        return table(f"Who was hurt: {self.clients} clients", rows, ("by", "value", "requests", "failed", "slow"))
+
+
+def read(
+    account: Account,
+    system: System,
+    lb: Balancer,
+    window: Window,
+    harm: Harm | None,
+    tenures: Sequence[Tenure],
+    *,
+    cache: Path | None = None,
+    tell: Tell | None = None,
+) -> tuple[Requests | None, Told]:
+    """The access log of the harm with ten minutes on both sides; None, with the reason, where nothing can be read."""
+    if harm is None:
+        return None, Told(SOURCE, missing="not read: no minute of the window hurt users")
+    if lb.arn is None:
+        return None, Told(SOURCE, missing=f"there is no load balancer {system.balancer}")
+    stretch = Stretch(max(window.start, harm.start - BESIDE), min(window.end, harm.end + BESIDE))
+    slow = int(system.params.objective.latency_ms)
+    groups = {group.arn: name for name, group in lb.groups.items()}
+    try:
+        source = logs_of(account, lb.arn)
+        counted = read_access_logs(source, stretch, cache=cache, tell=tell)
+        hurt = read_damage(source, Stretch(harm.start, harm.end), slow_ms=slow, cache=cache, tell=tell)
+    except NoAccessLog as error:
+        return None, Told(SOURCE, missing=f"{error.seen}; {error.next_step}")
+    ours = counted.only(groups)
+    found = Requests(
+        served=_served(ours, harm, tenures, groups, slow),
+        worst=_worst(hurt.only(groups), network.read_zones(account, lb.arn)),
+        clients=len([one for one in hurt.only(groups).by("client").values if one.failed or one.slow]),
+        heat=_heat(ours, stretch),
+        slow_ms=slow,
+        said=counted.coverage.sentences(),
+    )
+    return found, Told(SOURCE, missing=" ".join(counted.coverage.sentences()[1:]))
+
+
+def _served(
+    found: Histogram, harm: Harm, tenures: Sequence[Tenure], groups: Mapping[str, str], slow: int
+) -> tuple[Served, ...]:
+    """By phase and role: cut where a phase or a role begins or ends."""
+    edges = sorted({found.window.start, harm.start, harm.end, found.window.end, *_edges(tenures, found.window)})
+    parts: dict[tuple[int, str], list[tuple[str, datetime, datetime]]] = {}
+    for start, end in pairwise(edges):
+        phase = 0 if start < harm.start else 1 if start < harm.end else 2
+        for arn, name in groups.items():
+            tenure = role_of(tenures, name, start)
+            if tenure:
+                parts.setdefault((phase, tenure.role), []).append((arn, start, end))
+    told = []
+    for (phase, role), pieces in sorted(parts.items()):
+        own = [found.only([arn]).between(start, end) for arn, start, end in pieces]
+        merged = _joined(found, own)
+        if merged.requests:
+            told.append(_of(merged, ("before", "during", "after")[phase], role, slow))
+    return tuple(told)
+
+
+def _edges(tenures: Sequence[Tenure], window: Stretch) -> set[datetime]:
+    """The whole minutes at which a role begins."""
+    starts = {tenure.since.replace(second=0, microsecond=0).astimezone(window.start.tzinfo) for tenure in tenures}
+    return {at for at in starts if window.start < at < window.end}
+
+
+def _joined(whole: Histogram, parts: Sequence[Histogram]) -> Histogram:
+    from dataclasses import replace
+
+    import numpy
+
+    columns: dict[str, Any] = {name: numpy.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return replace(whole, **columns)
+
+
+def _of(found: Histogram, phase: str, role: str, slow: int) -> Served:
+    p50, p95, p99 = (found.percentile(percent) for percent in (50, 95, 99))
+    return Served(phase, role, found.requests, found.elb_5xx, found.target_5xx, found.slow(slow), p50, p95, p99)
+
+
+def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]]:
+    found = {name: hurt.by_zone(zones) if name == "zone" else hurt.by(name.replace(" ", "_")) for name in DIMENSIONS}
+    return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
+
+
+def _heat(found: Histogram, stretch: Stretch) -> Heat:
+    import numpy
+
+    first = int(stretch.start.timestamp()) // 60
+    many = int((stretch.end - stretch.start).total_seconds()) // 60
+    answered = found.ms >= 0
+    rows = numpy.searchsorted(BOUNDS, numpy.maximum(found.ms[answered], 1), side="right") - 1
+    counts = numpy.zeros((many, len(BOUNDS)), dtype="i8")
+    numpy.add.at(counts, (found.minute[answered] - first, rows), found.n[answered])
+    minutes = tuple(stretch.start + timedelta(minutes=number) for number in range(many))
+    return Heat(minutes, BOUNDS, tuple(tuple(row) for row in counts.tolist()))
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
