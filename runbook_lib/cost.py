@@ -17,10 +17,16 @@ class Cost:
     usd: float
 
 
-def tasks(system: System, count: int, hours: float = HOURS) -> float:
-    """What that many tasks cost in so many hours, in USD: Fargate bills virtual CPUs and memory."""
+def tasks(
+    system: System, count: float, hours: float = HOURS, *, cpu: int | None = None, memory: int | None = None
+) -> float:
+    """What that many tasks cost in so many hours, in USD: Fargate bills virtual CPUs and memory.
+
+    `cpu` (units) and `memory` (MiB) are those of the parameters unless another size is asked for.
+    """
     prices, size = system.params.prices, system.params.service
-    each = int(size.cpu) / 1024 * prices.fargate_vcpu_hour + int(size.memory) / 1024 * prices.fargate_gb_hour
+    vcpus, gigabytes = (cpu or int(size.cpu)) / 1024, (memory or int(size.memory)) / 1024
+    each = vcpus * prices.fargate_vcpu_hour + gigabytes * prices.fargate_gb_hour
     address = prices.public_ipv4_hour if system.params.network.egress == "public_ip" else 0.0
     return count * hours * (each + address)
 

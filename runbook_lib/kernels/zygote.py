@@ -27,6 +27,7 @@ LARGEST = 1 << 17  # bytes of one request
 LAUNCHER = ["-m", "ipykernel_launcher"]
 INLINE = "module://matplotlib_inline.backend_inline"
 STORY = (
+    "capacity",
     "delivery",
     "incident",
     "machine",

@@ -265,7 +265,7 @@ def document(system: System, found: Look) -> Document:
         Section("Summary", (hide.table(_summary(system, found)),)),
         Section(
             "What users felt",
-            tuple(_hidden(hide, chart) for chart in (drawing.errors(incident), drawing.latency(incident))),
+            tuple(_hidden(hide, draw(incident)) for draw in (drawing.errors, drawing.latency, drawing.heat)),
         ),
         Section("When", (_of(incident.intervals), timing.settings_table(incident.shares))),
         Section("Who was hurt", tuple(map(hide.table, _damage(found)))),

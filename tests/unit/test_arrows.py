@@ -21,6 +21,7 @@ LAYERS = (
         "balancer",
         "bracket",
         "build",
+        "capacity",
         "connection",
         "cost",
         "deployment",
