@@ -153,7 +153,12 @@ def scatter(minutes: np.ndarray) -> float:
     if not len(kept):
         return 1.0
     left = LEFT if len(kept) < len(ratios) else 1.0
-    return max(1.0, float(kept.mean() / left * (1 + (2 / len(kept)) ** 0.5)))
+    return max(1.0, float(kept.mean() / left * caution(len(kept))))
+
+
+def caution(pairs: int) -> float:
+    """By how much the scatter that so few pairs of minutes showed is raised: one standard error."""
+    return 1 + (2 / max(1, pairs)) ** 0.5
 
 
 def as_minutes(found: Comparable, until: float, slow_ms: float | None) -> tuple[ClosedMinute, ...]:

@@ -48,12 +48,12 @@ class Settings:
 
     errors: Question = field(
         default_factory=lambda: Question(
-            alpha=0.008, strict_alpha=0.0008, centre=4, spread=0.7, margin=1, harm=0.01, negligible=0.0005
+            alpha=0.009, strict_alpha=0.0009, centre=3.5, spread=0.6, margin=1, harm=0.01, negligible=0.0005
         )
     )
     latency: Question = field(
         default_factory=lambda: Question(
-            alpha=0.002, strict_alpha=0.0002, centre=3, spread=0.7, margin=1.1, harm=0.05, negligible=0.005
+            alpha=0.001, strict_alpha=0.0001, centre=3, spread=0.7, margin=1.1, harm=0.05, negligible=0.005
         )
     )
     client_window_seconds: float = 30
