@@ -42,8 +42,9 @@ class Settings:
     Measured with these figures: `notebooks/reference/judge.md`. The alphas are 1 percent in sum, and 0.1 percent
     without clients. Errors of one client within `client_window_seconds` count once: a client that tries again is one
     witness, not three. With fewer than `least_clients` different clients, or more than `most_per_client` requests of a
-    client in a window (a proxy in front), clients are taken for unknown. Where they are, errors must come from at least
-    `least_minutes` different minutes, and the evidence is divided by how much more blue's minutes scatter than chance.
+    client in a window (a proxy in front), clients are taken for unknown. Where they are, evidence must come from
+    `least_minutes` different minutes at least, none of which may bring more than its part, and it is divided by how
+    much more blue's minutes scatter than chance.
     """
 
     errors: Question = field(

@@ -35,7 +35,7 @@ class Watch:
     mixture: Bets
     log_wanted: float
     margin: float
-    least: int
+    least: int  # looks before which nothing is decided
     stepwise: bool
 
     @property
@@ -133,7 +133,7 @@ def smallest(watched: Watch, chance: float, *, by: float) -> float | None:
         return None
     last = int(usable[-1])
     mean = watched.requests_per_second * float((watched.shares * watched.lengths[:, last]).sum())
-    rate = mean_for(int(max(_boundary(watched, 0.0, last)[0], watched.least)), chance) / mean
+    rate = mean_for(int(_boundary(watched, 0.0, last)[0]), chance) / mean
     low, high = watched.base, rate
     if rate >= 1 and course(watched, 1.0).by(by) < chance:
         return None
@@ -165,7 +165,10 @@ def _boundary(watched: Watch, fate: float, look: int | None = None) -> np.ndarra
         middle = np.floor((low + high) / 2)
         enough = logsum(fixed + slope * middle) >= watched.log_wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.maximum(high, watched.least)
+    if look is None:
+        # A minute brings its part at most: before the last of so many minutes nothing can be decided.
+        high[: watched.least - 1] = MOST
+    return high
 
 
 def _first_passage(mean: np.ndarray, boundary: np.ndarray) -> np.ndarray:

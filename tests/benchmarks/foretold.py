@@ -10,7 +10,7 @@ import numpy as np
 
 from runbook_lib.analysis import METRICS, PROBES, ClosedMinute, Settings, Source
 from runbook_lib.analysis.counting import count_minutes
-from runbook_lib.analysis.evidence import Tally, bets, running
+from runbook_lib.analysis.evidence import Tally, bets, capped, running
 from runbook_lib.forecast import AlarmRule, Forecast, Objective, Shift, Traffic, Waits, forecast
 from runbook_lib.forecast.promise import HISTORY
 
@@ -116,7 +116,8 @@ def _one_by_minutes(numbers: np.random.Generator, traffic: Traffic, shift: Shift
     counts = count_minutes(minutes, lambda minute: minute.failed)
     question = SETTINGS.errors
     won = running(counts.tally, bets(question.centre, question.spread), margin=question.margin)
-    enough = (won >= -math.log(question.strict_alpha)) & (counts.minutes >= SETTINGS.least_minutes)
+    wanted = -math.log(question.strict_alpha)
+    enough = capped(won, wanted / (SETTINGS.least_minutes - 0.5)) >= wanted
     ends = (counts.at - START.timestamp()) / 60 - 0.5
     return _first(enough & (ends <= shift.compared_minutes), ends)
 

@@ -41,8 +41,8 @@ RULES = """
   for all rows: {errors};
   {latency}.
   Errors of one client within {window:g} s count once.
-  *Closed minutes* is the same judge where nobody knows clients, as with CloudWatch: alphas of a tenth, at least
-  {minutes} different minutes, and evidence divided by how much an hour of the former version's minutes scatters.
+  *Closed minutes* is the same judge where nobody knows clients, as with CloudWatch: alphas of a tenth, evidence from at
+  least {minutes} different minutes, divided by how much an hour of the former version's minutes scatters.
   It answers for errors and latency at once, and each of its rows stands for 400 releases.
 * **Flagger**: failed checks are counted up and never forgotten. **Argo Rollouts**: failureLimit 0, its default.
 * **Kayenta-style**: Mann-Whitney over the minutes of the canary and of a third fleet of the same size with the former
@@ -80,7 +80,8 @@ def draw(rows: Mapping[tuple[str, str], Row]) -> None:
             if name == scenario:
                 _curve(plot, rows[rule, name], rule == US, honest(rows, rule))
         plot.set_xscale("log")
-        plot.set_xlim(50, 36_000)
+        plot.set_xlim(50, 40_000)
+        plot.set_xticks([100, 1000, 10_000], ["100", "1,000", "10,000"])
         plot.set_ylim(0, 100)
         plot.set_xlabel("requests of the canary", fontsize=9)
         plot.set_ylabel("releases rolled back, percent", fontsize=9)
