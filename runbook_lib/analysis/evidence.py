@@ -10,6 +10,7 @@ they do, green is worse. Steps of the shift change w and multiply on. The idea i
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -74,12 +75,16 @@ def running(tally: Tally, mixture: Bets, *, margin: float = 1.0) -> np.ndarray:
     return out
 
 
-def capped(log_won: np.ndarray, most: float) -> np.ndarray:
-    """The same winnings with at most so much gained at each look, and every loss: never more than was won.
+def without_best(log_won: np.ndarray, looks: int) -> np.ndarray:
+    """What is left of the winnings without the looks that gained most; 0 while there were no others.
 
-    One closed minute full of errors may be one client: it cannot decide alone, nor can two.
+    One closed minute full of errors may be one client: where the other minutes speak against it, it is no evidence.
     """
-    return np.cumsum(np.minimum(np.diff(log_won, prepend=0.0), most))
+    out, best = np.empty(len(log_won)), [0.0] * looks
+    for look, (won, gain) in enumerate(zip(log_won.tolist(), np.diff(log_won, prepend=0.0).tolist(), strict=True)):
+        heapq.heappushpop(best, gain)
+        out[look] = won - sum(best)
+    return out
 
 
 def ratio_interval(tally: Tally, *, confidence: float, spread: float = 1.5) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from runbook_lib.analysis.counting import (
     count_rows,
     slow_requests,
 )
-from runbook_lib.analysis.evidence import bets, capped, ratio_interval, running
+from runbook_lib.analysis.evidence import bets, ratio_interval, running, without_best
 from runbook_lib.analysis.observed import ClosedMinute, Observed, Source, moment
 from runbook_lib.analysis.power import mean_for, needed
 from runbook_lib.analysis.settings import Question, Settings
@@ -33,6 +33,7 @@ from runbook_lib.check import Check, Checks, Verdict, checks
 from runbook_lib.errors import BadInput
 
 ERRORS, LATENCY = "errors", "latency"
+ROUNDING = 1e-9
 STALE_BINS = 2  # data that ends so many bins before it could have been read is old
 
 
@@ -189,18 +190,17 @@ def _blue_p95(minutes: Sequence[ClosedMinute], settings: Settings) -> float | No
 
 @dataclass(frozen=True)
 class _Limits:
-    """What a question demands of this source: the winnings' logarithm, and the most that one look may add to them."""
+    """What a question demands of this source: the winnings' logarithm, and how many looks cannot decide alone."""
 
     question: Question
     log_wanted: float
-    each: float
+    too_few: int
 
 
 def _limits(question: Question, counts: Counts | str, sources: int, settings: Settings) -> _Limits:
     strict = isinstance(counts, Counts) and counts.strict
     alpha = (question.strict_alpha if strict else question.alpha) / sources
-    each = -math.log(alpha) / (settings.least_minutes - 0.5) if strict else math.inf
-    return _Limits(question, -math.log(alpha), each)
+    return _Limits(question, -math.log(alpha), settings.least_minutes - 1 if strict else 0)
 
 
 def _finding(
@@ -210,7 +210,6 @@ def _finding(
         return _unknown(name, source, counts, limits)
     question = limits.question
     log_won = running(counts.tally, bets(question.centre, question.spread), margin=question.margin)
-    log_won = capped(log_won, limits.each)
     looks = np.flatnonzero(_enough(counts, log_won, limits))
     first = int(looks[0]) if len(looks) else None
     low, high = ratio_interval(counts.tally, confidence=settings.confidence)
@@ -241,10 +240,11 @@ def _finding(
 
 
 def _enough(counts: Counts, log_won: np.ndarray, limits: _Limits) -> np.ndarray:
-    """At which looks the evidence ends the release: enough won, and a rise that matters."""
+    """At which looks the evidence ends the release: enough won, not by a few minutes alone, and a rise that matters."""
     blue = counts.blue_bad / np.maximum(counts.blue_requests, 1)
     rise = counts.green_bad / np.maximum(counts.green_requests, 1) - blue
-    return (log_won >= limits.log_wanted) & (rise >= limits.question.negligible)
+    enough = (log_won >= limits.log_wanted) & (rise >= limits.question.negligible)
+    return enough & (without_best(log_won, limits.too_few) > ROUNDING) if limits.too_few else enough
 
 
 def _verdict(

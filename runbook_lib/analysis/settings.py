@@ -43,8 +43,8 @@ class Settings:
     without clients. Errors of one client within `client_window_seconds` count once: a client that tries again is one
     witness, not three. With fewer than `least_clients` different clients, or more than `most_per_client` requests of a
     client in a window (a proxy in front), clients are taken for unknown. Where they are, evidence must come from
-    `least_minutes` different minutes at least, none of which may bring more than its part, and it is divided by how
-    much more blue's minutes scatter than chance.
+    `least_minutes` different minutes at least, the best of them not counted, and it is divided by how much more
+    blue's minutes scatter than chance.
     """
 
     errors: Question = field(

@@ -134,13 +134,12 @@ def smallest(watched: Watch, chance: float, *, by: float) -> float | None:
     last = int(usable[-1])
     mean = watched.requests_per_second * float((watched.shares * watched.lengths[:, last]).sum())
     rate = mean_for(int(_boundary(watched, 0.0, last)[0]), chance) / mean
-    low, high = watched.base, rate
-    if rate >= 1 and course(watched, 1.0).by(by) < chance:
+    if course(watched, 1.0).by(by) < chance:
         return None
-    high = min(high, 1.0)
+    low, high = watched.base, min(rate, 1.0)
     while course(watched, high).by(by) < chance:
         low, high = high, min(1.0, 1.3 * high)
-    for _ in range(5):
+    for _ in range(8):
         middle = (low * high) ** 0.5 if low > 0 else high / 2
         low, high = (low, middle) if course(watched, middle).by(by) >= chance else (middle, high)
     return high
@@ -166,7 +165,7 @@ def _boundary(watched: Watch, fate: float, look: int | None = None) -> np.ndarra
         enough = logsum(fixed + slope * middle) >= watched.log_wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     if look is None:
-        # A minute brings its part at most: before the last of so many minutes nothing can be decided.
+        # Fewer minutes cannot decide alone.
         high[: watched.least - 1] = MOST
     return high
 

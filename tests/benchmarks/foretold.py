@@ -10,7 +10,7 @@ import numpy as np
 
 from runbook_lib.analysis import METRICS, PROBES, ClosedMinute, Settings, Source
 from runbook_lib.analysis.counting import count_minutes
-from runbook_lib.analysis.evidence import Tally, bets, capped, running
+from runbook_lib.analysis.evidence import Tally, bets, running, without_best
 from runbook_lib.forecast import AlarmRule, Forecast, Objective, Shift, Traffic, Waits, forecast
 from runbook_lib.forecast.promise import HISTORY
 
@@ -117,7 +117,7 @@ def _one_by_minutes(numbers: np.random.Generator, traffic: Traffic, shift: Shift
     question = SETTINGS.errors
     won = running(counts.tally, bets(question.centre, question.spread), margin=question.margin)
     wanted = -math.log(question.strict_alpha)
-    enough = capped(won, wanted / (SETTINGS.least_minutes - 0.5)) >= wanted
+    enough = (won >= wanted) & (without_best(won, SETTINGS.least_minutes - 1) > 0)
     ends = (counts.at - START.timestamp()) / 60 - 0.5
     return _first(enough & (ends <= shift.compared_minutes), ends)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook_lib.analysis.bounds import rate_bounds
-from runbook_lib.analysis.evidence import CHUNK, Bets, Tally, bets, capped, ratio_interval, running
+from runbook_lib.analysis.evidence import CHUNK, Bets, Tally, bets, ratio_interval, running, without_best
 from runbook_lib.analysis.settings import Settings
 
 BETS = bets(3.5, 0.6)
@@ -142,10 +142,10 @@ def test_nothing_is_known_of_a_rate_without_requests() -> None:
     assert rate_bounds(0, 0, confidence=0.95) == (0.0, 1.0)
 
 
-@given(st.lists(st.floats(-3, 6), min_size=1, max_size=30), st.floats(0.5, 3))
-def test_capped_winnings_never_exceed_the_winnings(gains: list[float], most: float) -> None:
-    """So they are wrong no more often; and one look adds its part at most."""
-    won = np.cumsum(gains)
-    found = capped(won, most)
-    assert (found <= won + 1e-9).all()
-    assert (np.diff(found, prepend=0) <= most + 1e-9).all()
+@given(st.lists(st.floats(-3, 6), min_size=1, max_size=30), st.integers(1, 4))
+def test_what_is_left_without_the_best_looks(gains: list[float], looks: int) -> None:
+    """The largest gains so far are taken off; losses are not."""
+    found = without_best(np.cumsum(gains), looks)
+    for look in range(len(gains)):
+        best = [max(0, gain) for gain in sorted(gains[: look + 1], reverse=True)[:looks]]
+        assert found[look] == pytest.approx(sum(gains[: look + 1]) - sum(best), abs=1e-9)
