@@ -10,6 +10,7 @@ they do, green is worse. Steps of the shift change w and multiply on. The idea i
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 
@@ -71,6 +72,18 @@ def running(tally: Tally, mixture: Bets, *, margin: float = 1.0) -> np.ndarray:
         sums = carried + np.cumsum(each, axis=1) / tally.dispersion
         out[part] = logsum(sums)
         carried = sums[:, -1:]
+    return out
+
+
+def without_best(log_won: np.ndarray, looks: int) -> np.ndarray:
+    """What is left of the winnings without the looks that gained most; 0 while there were no others.
+
+    One closed minute full of errors may be one client: where the other minutes speak against it, it is no evidence.
+    """
+    out, best = np.empty(len(log_won)), [0.0] * looks
+    for look, (won, gain) in enumerate(zip(log_won.tolist(), np.diff(log_won, prepend=0.0).tolist(), strict=True)):
+        heapq.heappushpop(best, gain)
+        out[look] = won - sum(best)
     return out
 
 

@@ -25,7 +25,7 @@ from runbook_lib.analysis.counting import (
     count_rows,
     slow_requests,
 )
-from runbook_lib.analysis.evidence import bets, ratio_interval, running
+from runbook_lib.analysis.evidence import bets, ratio_interval, running, without_best
 from runbook_lib.analysis.observed import ClosedMinute, Observed, Source, moment
 from runbook_lib.analysis.power import mean_for, needed
 from runbook_lib.analysis.settings import Question, Settings
@@ -33,6 +33,7 @@ from runbook_lib.check import Check, Checks, Verdict, checks
 from runbook_lib.errors import BadInput
 
 ERRORS, LATENCY = "errors", "latency"
+ROUNDING = 1e-9
 STALE_BINS = 2  # data that ends so many bins before it could have been read is old
 
 
@@ -189,17 +190,17 @@ def _blue_p95(minutes: Sequence[ClosedMinute], settings: Settings) -> float | No
 
 @dataclass(frozen=True)
 class _Limits:
-    """What a question demands of this source: the winnings' logarithm, and from how many minutes errors must come."""
+    """What a question demands of this source: the winnings' logarithm, and how many looks cannot decide alone."""
 
     question: Question
     log_wanted: float
-    least_minutes: int
+    too_few: int
 
 
 def _limits(question: Question, counts: Counts | str, sources: int, settings: Settings) -> _Limits:
     strict = isinstance(counts, Counts) and counts.strict
     alpha = (question.strict_alpha if strict else question.alpha) / sources
-    return _Limits(question, -math.log(alpha), settings.least_minutes if strict else 1)
+    return _Limits(question, -math.log(alpha), settings.least_minutes - 1 if strict else 0)
 
 
 def _finding(
@@ -239,12 +240,11 @@ def _finding(
 
 
 def _enough(counts: Counts, log_won: np.ndarray, limits: _Limits) -> np.ndarray:
-    """At which looks the evidence ends the release: enough won, from enough minutes, and a rise that matters."""
+    """At which looks the evidence ends the release: enough won, not by a few minutes alone, and a rise that matters."""
     blue = counts.blue_bad / np.maximum(counts.blue_requests, 1)
     rise = counts.green_bad / np.maximum(counts.green_requests, 1) - blue
-    return (
-        (log_won >= limits.log_wanted) & (counts.minutes >= limits.least_minutes) & (rise >= limits.question.negligible)
-    )
+    enough = (log_won >= limits.log_wanted) & (rise >= limits.question.negligible)
+    return enough & (without_best(log_won, limits.too_few) > ROUNDING) if limits.too_few else enough
 
 
 def _verdict(
@@ -302,7 +302,7 @@ def _smallest(counts: Counts, limits: _Limits, settings: Settings) -> float | No
         return None
     witnesses = counts.green.counted + counts.blue.counted
     each = max(1.0, (counts.green.bad + counts.blue.bad) / witnesses) if witnesses else 1.0
-    rate = mean_for(max(count, limits.least_minutes), settings.power) * each / counts.green.requests
+    rate = mean_for(count, settings.power) * each / counts.green.requests
     return rate if rate <= 1 else None
 
 
