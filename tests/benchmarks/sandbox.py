@@ -36,7 +36,7 @@ def against_moto() -> list[Measure]:
 
 
 def memory() -> list[Measure]:
-    """Flat: from the fiftieth to the two hundredth release the process grows by a tenth at most; a save takes a second."""
+    """Flat: from release 50 to release 200 the process grows by a tenth at most; and what a save takes then."""
     lines = told([sys.executable, "-m", "tests.benchmarks.soak", str(RELEASES), str(WARM)]).splitlines()
     held = {one["release"]: one for one in map(json.loads, lines)}
     first, last = held[WARM], held[RELEASES]
