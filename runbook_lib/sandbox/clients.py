@@ -18,8 +18,10 @@ from runbook_lib.sandbox.moto_protocol import Answer, RawBody
 OPERATOR_KEY = "AKIASANDBOXOPERATOR0"
 SECRET = "sandbox-secret-access-key"
 
-# Nothing of this machine: no endpoint or proxy of its environment, no host names beyond the service's own.
+# Nothing of this machine: no endpoint or proxy of its environment, no host names beyond the service's own; and nothing
+# is packed for a network that is not there.
 ALONE: dict[str, Any] = {
+    "disable_request_compression": True,
     "ignore_configured_endpoint_urls": True,
     "inject_host_prefix": False,
     "proxies": {},

@@ -6,9 +6,10 @@ Beside moto_seam.py a place that touches moto's internals.
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any, Protocol
 
-from moto.s3.models import FakeKey, s3_backends
+from moto.s3.models import FakeAcl, FakeKey, get_canned_acl, s3_backends
 
 from runbook_lib.sandbox.world import World
 
@@ -55,4 +56,13 @@ def promise(world: World, bucket: str, key: str, later: Later) -> None:
     found.dispose()
     del found._value_buffer
     found.__class__ = PromisedKey
+    found.acl = _private()
     found.later, found.contentsize, found._etag = later, later.size, later.etag
+
+
+@cache
+def _private() -> FakeAcl:
+    """moto gives a key another list when it is changed, so that all may begin with the same."""
+    found = get_canned_acl("private")
+    assert found is not None, "moto knows private"
+    return found

@@ -1,7 +1,7 @@
 """The seam to moto: its state, time, randomness and account come from the world that is asked.
 
-With moto_names.py and moto_protocol.py the only place that touches moto's internals. moto is pinned, and
-tests/sandbox/test_moto_seam.py says what is relied on.
+With moto_names.py, moto_objects.py and moto_protocol.py the only place that touches moto's internals. moto is pinned,
+and tests/sandbox/test_moto_seam.py says what is relied on.
 """
 
 from __future__ import annotations

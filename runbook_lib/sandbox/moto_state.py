@@ -32,6 +32,13 @@ Name = tuple[str, str, str, str]  # module and variable of the BackendDict, acco
 
 def dump(world: World) -> bytes:
     """A world with all that moto keeps for it."""
+    buffer = io.BytesIO()
+    write(world, buffer)
+    return buffer.getvalue()
+
+
+def write(world: World, file: Any) -> None:
+    """Write a world, with all that moto keeps for it, into something that has write()."""
     moto_seam.enter(world)
     names = {id(backend): name for name, backend in _backends()}
     content = {
@@ -39,9 +46,7 @@ def dump(world: World) -> bytes:
         "tables": [(_home(table), moto_seam.besides(table)) for table in moto_seam.USED],
         "backends": [(name, backend.__dict__) for name, backend in _backends()],
     }
-    buffer = io.BytesIO()
-    _Pickler(buffer, names).dump(content)
-    return buffer.getvalue()
+    _Pickler(file, names).dump(content)
 
 
 def load(data: bytes) -> World:
@@ -86,7 +91,7 @@ def _find(name: Name) -> BaseBackend:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Writes backends by name, locks as new ones, keys as PEM, and moto's own dicts as they are inside."""
 
-    def __init__(self, file: io.BytesIO, names: dict[int, Name]) -> None:
+    def __init__(self, file: Any, names: dict[int, Name]) -> None:
         super().__init__(file)
         self._names = names
 

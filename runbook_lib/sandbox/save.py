@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from runbook_lib.errors import Refused
 from runbook_lib.sandbox import moto_state
-from runbook_lib.sandbox.files import read_own, replace_file, unusable
+from runbook_lib.sandbox.files import read_own, replacing, unusable
 from runbook_lib.sandbox.world import World
 
-HEADER = f"runbook sandbox world, format 3, moto {moto_state.VERSION}\n".encode()
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+HEADER = f"runbook sandbox world, format 4, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
 LINE = b"\n"
 WHAT = "saved world"
@@ -36,12 +40,27 @@ class Saved:
 
 def save(world: World, path: str | Path, *, holds: str = "") -> str:
     """Write a world into a file, at once or not at all; refused while a child process lives in it. Gives its name."""
-    content = holds.encode() + LINE + moto_state.dump(world)
-    digest = hashlib.sha256(content)
     target = Path(path).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(target, HEADER + digest.digest() + content)
-    return digest.hexdigest()
+    with replacing(target) as file:
+        file.write(HEADER + bytes(DIGEST))
+        content = _Summed(file)
+        content.write(holds.encode() + LINE)
+        moto_state.write(world, content)
+        file.seek(len(HEADER))
+        file.write(content.digest.digest())
+    return content.digest.hexdigest()
+
+
+class _Summed:
+    """Writes through to a file and sums up: a world is never in memory a second time, or saving would leave gaps."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def write(self, content: Buffer) -> int:
+        self.digest.update(content)
+        return self._file.write(content)
 
 
 def load(path: str | Path) -> World:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import ecs_stage
@@ -28,16 +30,18 @@ from logs_stage import (
 )
 
 from runbook_lib.sandbox import moto_state, traffic
-from runbook_lib.sandbox.traffic import accesslog, synthesis
+from runbook_lib.sandbox.traffic import accesslog, logfile, synthesis
 from runbook_lib.sandbox.traffic.accesslog import Front, Minute, Origin
+from runbook_lib.sandbox.traffic.logfile import Modelled
 from runbook_lib.sandbox.traffic.record import Record
-from runbook_lib.sandbox.traffic.tally import Outcome
+from runbook_lib.sandbox.traffic.tally import Outcome, Tally
 
 KEY = re.compile(
     r"alb/AWSLogs/123456789012/elasticloadbalancing/us-east-1/2026/03/02/"
     r"123456789012_elasticloadbalancing_us-east-1_app\.orders\.[0-9a-f]{16}_20260302T\d{4}Z_203\.0\.113\.\d+_"
     r"[a-z0-9]{8}\.log\.gz"
 )
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders-a/0123456789abcdef"
 TEST_FILE = f"{PREFIX}/AWSLogs/123456789012/ELBAccessLogTestFile"
 CERTIFICATES = {"L": "arn:aws:acm:us-east-1:111122223333:certificate/1"}
 ORIGIN = Origin("app/orders-alb/50dc6c495c0c9188", "us-east-1a", "198.51.100.20", CERTIFICATES)
@@ -186,6 +190,83 @@ def test_a_file_is_the_same_whenever_somebody_looks() -> None:
     late.wait(800)
     assert first
     assert {key: content(late, key) for key in first} == first
+
+
+def test_a_file_is_listed_as_what_it_is_when_read(stage: Stage) -> None:
+    """Size and ETag are known before its lines are made; in parts and as a copy it is the same."""
+    stage.serve()
+    stage.wait(330)
+    s3 = stage.world.client("s3")
+    listed = [one for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"] if one["Key"].endswith(".log.gz")]
+    assert listed
+    for one in listed:
+        whole = s3.get_object(Bucket=BUCKET, Key=one["Key"])
+        body = whole["Body"].read()
+        assert (len(body), whole["ContentLength"], whole["ETag"]) == (one["Size"], one["Size"], one["ETag"])
+        assert s3.get_object(Bucket=BUCKET, Key=one["Key"], Range="bytes=100-199")["Body"].read() == body[100:200]
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": one["Key"]})
+    assert content(stage, "copy") == body
+
+
+def test_looking_at_a_log_makes_no_line_of_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the hour was: only who reads a file waits for it."""
+    made: list[str] = []
+    monkeypatch.setattr(logfile, "_made", lambda file: made.append(file.key) or bytes(file.size))
+    stage.serve()
+    stage.wait(900)
+    found = sorted(files(stage))
+    stage.world.client("s3").head_object(Bucket=BUCKET, Key=found[0])
+    moto_state.dump(stage.world)
+    assert made == []
+    content(stage, found[3])
+    assert made == [found[3]]
+
+
+@pytest.mark.parametrize(("many", "size"), [(1, 0), (1, 1304), *((40, 5360 + more) for more in range(5))])
+def test_a_file_is_filled_up_with_blocks_that_hold_nothing(many: int, size: int) -> None:
+    """To the byte; gzip, zlib and duckdb read the same lines from it."""
+    lines = [f"line {number} {number * 7919:x}" for number in range(many)]
+    file = logfile.compressed(lines, at=1.0, size=size)
+    assert len(file) == size or size == 0
+    assert gzip.decompress(file).decode().splitlines() == lines
+    assert duckdb_reads(file) == lines
+
+
+def duckdb_reads(file: bytes) -> list[str]:
+    """The lines by a reader with its own idea of gzip's header."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.log.gz"
+        path.write_bytes(file)
+        found = duckdb.sql(
+            f"select column0 from read_csv('{path}', header=false, delim='\t', columns={{'column0': 'VARCHAR'}})"
+        )
+        return [line for (line,) in found.fetchall()]
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 5, 80])
+@pytest.mark.parametrize("kind", ["http", "https"])
+def test_the_size_of_a_file_is_never_too_small(rate: float, kind: str) -> None:
+    """Of five minutes with errors and four targets, from a handful of requests to tens of thousands."""
+    numbers = numpy.random.default_rng(int(rate * 100))
+    front = Front("L", kind, "orders-alb-1234567890.us-east-1.elb.amazonaws.com", 443)
+    minutes = [Minute(1_772_442_000 + 60 * minute, front, busy(numbers, rate)) for minute in range(5)]
+    file = Modelled.of("key", minutes, ORIGIN, seed=1, delivered=0.0)
+    assert file.lines > 0
+    assert len(file.made()) == file.size
+    assert len(gzip.decompress(file.made()).splitlines()) == file.lines
+
+
+def busy(numbers: Any, rate: float) -> Tally:
+    """The requests of a minute at a node."""
+    found: Tally = {}
+    for target in ("10.0.0.5:8080", "10.0.0.6:8080", "10.0.1.5:8080", "10.0.1.6:8080"):
+        for status, share in ((200, 0.2), (500, 0.04), (404, 0.01)):
+            many = numbers.poisson(rate * 60 * share) + (rate < 1)
+            times = numpy.rint(numbers.lognormal(4, 0.5, many)).astype(int)
+            found[Outcome(GROUP, target, status, status, ORIGIN.zone)] = numpy.bincount(times, minlength=1)
+    return found
 
 
 def test_looking_into_the_log_moves_no_id_of_others(stage: Stage) -> None:

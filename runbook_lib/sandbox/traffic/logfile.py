@@ -69,7 +69,11 @@ def _made(file: Modelled) -> bytes:
 
 
 def _of_node(minute: Minute, zone: str) -> Tally:
-    return {outcome: counts for outcome, counts in minute.tally.items() if outcome.node == zone and counts.any()}
+    """What a node served; the counts in as few bytes as hold them."""
+    import numpy
+
+    served = {outcome: counts for outcome, counts in minute.tally.items() if outcome.node == zone and counts.any()}
+    return {outcome: counts.astype(numpy.min_scalar_type(counts.max())) for outcome, counts in served.items()}
 
 
 def compressed(lines: Iterable[str], *, at: float, size: int = 0) -> bytes:

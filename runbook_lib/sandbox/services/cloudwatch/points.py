@@ -12,6 +12,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram, StatisticSet, merged
@@ -21,7 +22,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 RETENTION = ((1, 3 * HOUR), (MINUTE, 15 * DAY), (5 * MINUTE, 63 * DAY), (HOUR, 455 * DAY))
 # An hour is packed so long after its end: late points have come by then, and alarms look at newer ones.
 SETTLED = 15 * MINUTE
-LEVEL = 6  # of compression
+LEVEL = 9  # of compression
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Part:
 
 
 Point = tuple[int, Part]  # the start of its minute (or second), epoch seconds
+Packed = tuple[int, bytes]  # how far apart its points are, seconds; and the points
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Points:
     """All points of one metric."""
 
     open: dict[int, list[Part]] = field(default_factory=dict)  # by the start of the minute (or second)
-    packed: dict[int, bytes] = field(default_factory=dict)  # by the start of the hour
+    packed: dict[int, Packed] = field(default_factory=dict)  # by the start of the hour
     units: list[str] = field(default_factory=list)  # that it was ever measured in
     last: float = float("-inf")  # the newest point among the packed ones
 
@@ -54,7 +56,7 @@ class Points:
     def between(self, start: float, end: float) -> Iterator[Point]:
         """The points of a stretch of time, without its end."""
         for hour in self._hours(start, end):
-            yield from ((at, part) for at, part in unpacked(self.packed[hour], hour) if start <= at < end)
+            yield from ((at, part) for at, part in unpacked(self.packed[hour][1], hour) if start <= at < end)
         for at, parts in self.open.items():
             if start <= at < end:
                 yield from ((at, part) for part in parts)
@@ -82,16 +84,18 @@ class Points:
                     self.open.pop(at, None)
 
     def _pack(self, hour: int, points: Iterable[Point], *, step: int) -> None:
-        known = unpacked(self.packed[hour], hour) if hour in self.packed else ()
-        self.packed[hour] = packed(rolled_up((*known, *points), step), hour)
+        known = unpacked(self.packed[hour][1], hour) if hour in self.packed else ()
+        kept = rolled_up((*known, *points), step)
+        apart = next(step for step, _ in reversed(RETENTION) if all(at % step == 0 for at, _ in kept))
+        self.packed[hour] = apart, packed(kept, hour)
 
     def age(self, now: float) -> None:
         """Roll up what has become old, and forget what has become too old."""
-        for hour in list(self.packed):
+        for hour, (apart, _) in list(self.packed.items()):
             old = now - hour - HOUR
             if old > RETENTION[-1][1]:
                 del self.packed[hour]
-            elif old > RETENTION[0][1]:
+            elif apart < step_at(old):
                 self._pack(hour, (), step=step_at(old))
 
     def __bool__(self) -> bool:
@@ -113,39 +117,51 @@ def rolled_up(points: Iterable[Point], step: int) -> list[Point]:
 
 # ---- the packed form: a table of the values that occur, and columns of small whole numbers
 
+SIZES = (("B", 2**8), ("H", 2**16), ("I", 2**32), ("Q", 2**53))
+TABLE = "d"
+
 
 def packed(points: Sequence[Point], hour: int) -> bytes:
-    """Points of an hour that can all be read, as bytes."""
+    """Points of an hour that can all be read, as bytes; the values of each point are in ascending order."""
     each = [part.samples for _, part in points]
     table = sorted({value for samples in each for value in samples.values})
     places = {value: place for place, value in enumerate(table)}
-    counts = [count for samples in each for count in samples.counts]
     units = sorted({part.unit for _, part in points})
     content = (
-        array("H", [at - hour for at, _ in points]),
+        _column([at - hour for at, _ in points]),
         units,
-        array("H", [units.index(part.unit) for _, part in points]),
-        array("I", [len(samples.values) for samples in each]),
-        array("d", table),
-        array("I", [places[value] for samples in each for value in samples.values]),
-        _column(counts),
+        _column([units.index(part.unit) for _, part in points]),
+        _column([len(samples.values) for samples in each]),
+        array(TABLE, table),
+        _column([step for samples in each for step in _steps([places[value] for value in samples.values])]),
+        _column([count for samples in each for count in samples.counts]),
         [[(one.number, one.total, one.low, one.high) for one in samples.sets] for samples in each],
     )
     return zlib.compress(pickle.dumps(content, 5), LEVEL)
 
 
-def _column(counts: Sequence[float]) -> array[Any]:
-    whole = all(0 <= count < 2**53 and count == int(count) for count in counts)
-    return array("Q", [int(count) for count in counts]) if whole else array("d", counts)
+def _steps(ascending: Sequence[int]) -> Iterator[int]:
+    """The first number and the distances between neighbours: mostly ones."""
+    return (number - before for before, number in zip((0, *ascending), ascending, strict=False))
+
+
+def _column(numbers: Sequence[float]) -> array[Any]:
+    """The numbers in as few bytes as hold them; only statistic sets and counts by users need not be whole."""
+    if all(number >= 0 and number == int(number) for number in numbers):
+        largest = max(numbers, default=0)
+        size = next((size for size, end in SIZES if largest < end), None)
+        if size is not None:
+            return array(size, [int(number) for number in numbers])
+    return array(TABLE, numbers)
 
 
 def unpacked(content: bytes, hour: int) -> Iterator[Point]:
     """The points of a packed hour."""
-    offsets, units, named, lengths, table, places, counts, sets = pickle.loads(zlib.decompress(content))
+    offsets, units, named, lengths, table, steps, counts, sets = pickle.loads(zlib.decompress(content))
     begin = 0
     for offset, name, length, told in zip(offsets, named, lengths, sets, strict=True):
         end = begin + length
-        values = tuple(table[place] for place in places[begin:end])
+        values = tuple(table[place] for place in accumulate(steps[begin:end]))
         samples = Histogram(values, tuple(counts[begin:end]), tuple(StatisticSet(*one) for one in told))
         yield hour + offset, Part(float("-inf"), samples, units[name])
         begin = end

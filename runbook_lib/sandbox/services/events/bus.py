@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DELIVERY = 1.0  # seconds until a target hears of an event
 MOST_ENTRIES = 10
-KEPT = 5000  # events that can still be looked at: a day of releases; who wants more has a rule with a log group
+KEPT = 1000  # events that can still be looked at: two dozen releases; who wants more has a rule with a log group
 
 
 def emit(world: World, *, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]) -> None:
