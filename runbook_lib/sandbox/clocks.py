@@ -16,6 +16,7 @@ from runbook_lib.sandbox.world import World
 BLINK = 0.1
 UNSEEN = 0.5  # what is outside is looked at ten times a second: a world that was left alone so long has stood still
 KEPT_LEGS = 100
+Tell = Callable[[str, Any], None]  # lets a handler happen: its name, and what it is told
 
 
 class VirtualClock:
@@ -140,10 +141,13 @@ def _not_negative(seconds: float) -> float:
     return seconds
 
 
-def clock_of(world: World, *, tell: Callable[[str, Any], None] | None = None) -> VirtualClock | ScaledClock:
+def clock_of(
+    world: World, *, tell: Callable[[str, Any], None] | None = None, url: str = ""
+) -> VirtualClock | ScaledClock:
     """The clock that the settings of a world ask for; live traffic flows at its pace from now on.
 
-    `tell` lets a handler happen with what was seen outside (Server.input); left out, it just happens.
+    `tell` lets a handler happen with what was seen outside (Server.input); left out, it just happens. `url` is where
+    the world is served.
     """
     if world.settings.clock != "scaled":
         return VirtualClock(world)
@@ -151,5 +155,5 @@ def clock_of(world: World, *, tell: Callable[[str, Any], None] | None = None) ->
     if world.settings.traffic == "live":
         from runbook_lib.sandbox.traffic import live
 
-        live.attach(world, clock, tell=tell or world.happen)
+        live.attach(world, clock, tell=tell or world.happen, url=url)
     return clock

@@ -45,7 +45,7 @@ class Leash:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=_die_with_parent if _libc else None,
+            preexec_fn=die_with_parent,
         )
         self._held[process.pid] = process
         self._tell(f"+{process.pid}\n")
@@ -88,6 +88,7 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _die_with_parent() -> None:
-    assert _libc is not None
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent() -> None:
+    """Between fork and exec: end with the thread that started this process, where the system can do that."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
