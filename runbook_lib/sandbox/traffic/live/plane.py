@@ -115,8 +115,12 @@ class Plane:
 
     # ---- looking
 
-    def look(self, world: World) -> None:
-        """Bring what really happened into the world, and what the world wants into effect."""
+    def look(self, world: World) -> bool:
+        """Bring what really happened into the world, and what the world wants into effect.
+
+        Gives whether the world shall stand still: how long a task takes to start is declared, and not how fast this
+        machine is (Settings.task_start).
+        """
         told = self._found(world).told()
         if told:
             self._tell(report.HANDLER, told)
@@ -126,6 +130,7 @@ class Plane:
         self._follow(world)
         self._tell_to_stop()
         self.door.serve(world)
+        return self.tasks.starting()
 
     def _found(self, world: World) -> Report:
         pace = Pace.of(self.clock)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.traffic.live import image, ports, probes
+from runbook_lib.sandbox.traffic.live import image, ports, probes, walltime
 from runbook_lib.sandbox.traffic.live.container import Container, Exit, Inbox, News
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 STOP_TIMEOUT = 30  # seconds of the world
+STARTING = 10.0  # seconds of the wall in which a task that is at work is waited for to listen
 LEAST_PATIENCE = 5.0  # seconds of the wall between SIGTERM and SIGKILL, however fast the clock
 FOREIGN = "an image of another registry is known by name only: only images of the sandbox's own registry run live"
 
@@ -55,6 +56,8 @@ class Running:
     containers: dict[str, Container] = field(default_factory=dict)
     stop_after: int | None = None
     told: bool = False  # that it shall stop
+    begun: float = field(default_factory=walltime.now)
+    listened: bool = False  # all its ports were open once
 
 
 class Tasks:
@@ -208,6 +211,14 @@ class Tasks:
         if running is None or not any(one.lives for one in running.containers.values()):
             return True
         return all(ports.listens(port) for port in running.ports.values())
+
+    def starting(self) -> bool:
+        """Whether a task is at work and has not listened yet; one that only waits or takes long does not count."""
+        return any([self._starts(arn, one) for arn, one in self._running.items() if not one.listened])
+
+    def _starts(self, arn: str, running: Running) -> bool:
+        running.listened = self.listen(arn) or walltime.now() - running.begun > STARTING
+        return not running.listened and any(one.works for one in running.containers.values())
 
     def address(self, arn: str, port: int) -> int | None:
         """The port of loopback behind a task's container port; None where it has none."""
