@@ -21,9 +21,13 @@ WATCHMAN = Path(__file__).with_name("watchman.py")
 
 
 class Leash:
-    """Starts processes and holds them; only the owner of the world may call it, for its thread is their parent."""
+    """Starts processes and holds them; only the owner of the world may call it, for its thread is their parent.
 
-    def __init__(self) -> None:
+    A folder goes with them, however this process ends.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._held: dict[int, subprocess.Popen[bytes]] = {}
         self._watchman: subprocess.Popen[bytes] | None = None
 
@@ -74,8 +78,9 @@ class Leash:
 
     def _tell(self, line: str) -> None:
         if self._watchman is None:
+            folder = [str(self._folder)] if self._folder else []
             self._watchman = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(WATCHMAN)], stdin=subprocess.PIPE, start_new_session=True
+                [sys.executable, "-S", "-E", str(WATCHMAN), *folder], stdin=subprocess.PIPE, start_new_session=True
             )
         assert self._watchman.stdin is not None  # it is a pipe
         self._watchman.stdin.write(line.encode())

@@ -6,6 +6,7 @@ The owner of the world looks at it ten times a second; in between everything flo
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -50,9 +51,8 @@ class Plane:
     def __init__(self, world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None], url: str = "") -> None:
         balancer.program()  # refused now, not when the first listener comes
         self.clock, self._tell = clock, tell
-        self._home = tempfile.TemporaryDirectory(prefix="sandbox-live-", ignore_cleanup_errors=True)
-        folder, scale = Path(self._home.name), clock.scale
-        self._folder, self._leash, self._ports, self.hints = folder, Leash(), Ports(), Hints()
+        folder, scale = Path(tempfile.mkdtemp(prefix="sandbox-live-")), clock.scale
+        self._folder, self._leash, self._ports, self.hints = folder, Leash(folder), Ports(), Hints()
         self.door = Door(url)
         self.tasks = Tasks(self._leash, folder, ports=self._ports, hints=self.hints, scale=scale)
         self.checks = Checks()
@@ -268,4 +268,4 @@ class Plane:
         self.tasks.probes.close()
         self.door.close()
         self._leash.close()
-        self._home.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
