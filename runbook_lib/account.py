@@ -6,16 +6,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Protocol
 
 from runbook_lib import __version__
 from runbook_lib.clock import Clock, WallClock
-from runbook_lib.errors import Refused
+from runbook_lib.errors import BadInput, Refused
 from runbook_lib.git import Git
-from runbook_lib.params import Params
+from runbook_lib.params import Existing, Owned, Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
+SAME_TIME = timedelta(seconds=5)
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
@@ -57,6 +60,8 @@ class Account:
     shared: bool  # a world that others use too: AWS, or a served sandbox
     place: str  # "aws", "embedded", or the address of a served sandbox
     make_client: Callable[[str], Any]
+    claims: tuple[Owned, ...] = ()  # what stacks own, as the parameters list it
+    adopted: bool = False  # whether the system on it was there before the runbooks
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
     traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -72,6 +77,17 @@ class Account:
         told = self.traffic().get("load") if self.traffic else None
         return Load(told["sent"], told["failed"], told["statuses"]) if told else None
 
+    def skew(self, answer: Mapping[str, Any]) -> timedelta:
+        """How far AWS's time is ahead of this machine's clock, by the Date of an answer; 0 within a few seconds.
+
+        The header counts whole seconds, and an answer is on its way for some of them.
+        """
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if told is None:
+            return timedelta(0)
+        skew = parsedate_to_datetime(told) - self.clock.now()
+        return skew if abs(skew) > SAME_TIME else timedelta(0)
+
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""
         return f"arn:{self.partition}:{service}:{self.region if regional else ''}:{self.id}:{resource}"
@@ -80,7 +96,42 @@ class Account:
 def open_account(params: Params) -> Account:
     """Open the account that the parameters name; raises Refused when the credentials belong to another one."""
     account = _sandbox(params) if params.target == "sandbox" else _aws(params)
-    return _verified(account, params)
+    return replace(_verified(account, params), claims=params.owned, adopted=params.existing != Existing())
+
+
+def identified(*, target: Literal["sandbox", "aws"], profile: str | None = None, region: str | None = None) -> Params:
+    """The parameters of the account that the credentials at hand belong to; `region` None: that of the profile.
+
+    For reading alone: whoever changes something names the account beforehand.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if target == "sandbox":
+        # Which account a served world is may differ from the default: it is asked for as AWS is.
+        client: Any = _sandbox(Params(region=region)).client("sts")
+    else:
+        import boto3
+
+        session: Any = boto3.Session(profile_name=profile, region_name=region)
+        region = session.region_name
+        if region is None:
+            raise BadInput(seen="no region", wanted="the region of the service", next_step="name it: --region REGION")
+        client = session.client("sts")
+    try:
+        found = client.get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise _not_accepted(error, "credentials that AWS accepts") from error
+    partition = found["Arn"].split(":")[1]
+    region = region or client.meta.region_name
+    return Params(target=target, account=found["Account"], region=region, partition=partition, profile=profile)
+
+
+def _not_accepted(error: Exception, wanted: str) -> Refused:
+    return Refused(
+        seen=f"the credentials were not accepted ({error})",
+        wanted=wanted,
+        next_step="log in (aws sso login, AWS_PROFILE, or the profile parameter) and run again",
+    )
 
 
 def _sandbox(params: Params) -> Account:
@@ -152,17 +203,23 @@ def _aws(params: Params) -> Account:
     )
 
 
+def client_elsewhere(service: str, *, region: str) -> Any:
+    """A boto3 client of a process that opened no account, such as a worker on another machine.
+
+    It has the credentials of its environment, and its endpoint where AWS_ENDPOINT_URL names one: a served sandbox.
+    """
+    import boto3
+
+    return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload]
+
+
 def _verified(account: Account, params: Params) -> Account:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         identity = account.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise Refused(
-            seen=f"the credentials were not accepted ({error})",
-            wanted=f"credentials of account {account.id}",
-            next_step="log in (aws sso login, AWS_PROFILE, or the profile parameter) and run again",
-        ) from error
+        raise _not_accepted(error, f"credentials of account {account.id}") from error
     if identity["Account"] != account.id:
         raise Refused(
             seen=f"credentials of account {identity['Account']} ({identity['Arn']})",

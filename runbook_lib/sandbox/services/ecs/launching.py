@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services import elbv2
-from runbook_lib.sandbox.services.ecs import interfaces, news, scheduler, secrets, start_checks, stopping
+from runbook_lib.sandbox.services.ecs import interfaces, news, processor, scheduler, secrets, start_checks, stopping
 from runbook_lib.sandbox.services.ecs.interfaces import NoAddress
 from runbook_lib.sandbox.services.ecs.store import Binding, Container, Network, Task, change_task, put, store
 
@@ -229,6 +229,12 @@ def _run(world: World, tasks: Sequence[Task]) -> None:
     ]
     for task in running:
         elbv2.reconsider_address(world, task.ip)
+    # A live task's process is made for this machine's processor, whatever its image says.
+    foreign = processor.stranger(world, running[0]) if world.settings.traffic == "modelled" else ""
+    if foreign:
+        processor.complain(world, running, foreign)
+        stopping.crash(world, running, name=foreign)
+        return
     if behaviour.crash_after_seconds is not None and world.settings.traffic == "modelled":
         _next(world, running, "crash", behaviour.crash_after_seconds)
     scheduler.tasks_run(world, running)
