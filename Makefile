@@ -13,7 +13,8 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PYTEST := $(BIN)/python -m pytest -q -p tests.lean -n 2 --dist loadfile
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg --nbval-cell-timeout=120
 FORK := JUPYTER_DEFAULT_PROVISIONER_NAME=runbook-fork
-PARAMETERS := $(if $(filter-out 0,$(LIVE)),-p sandbox.traffic=live)
+LIVELY := -p sandbox.traffic=live -p sandbox.scale=30 -p sandbox.requests_per_second=100
+PARAMETERS := $(if $(filter-out 0,$(LIVE)),$(LIVELY))
 
 .PHONY: help demo lab test test-full lint types tests nbval bench refresh simulated faults lock clean
 

@@ -16,6 +16,7 @@ from runbook_lib.sandbox.world import World
 BLINK = 0.1
 UNSEEN = 0.5  # what is outside is looked at ten times a second: a world that was left alone so long has stood still
 KEPT_LEGS = 100
+Tell = Callable[[str, Any], None]  # lets a handler happen: its name, and what it is told
 
 
 class VirtualClock:
@@ -39,9 +40,12 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Outside:
-    """What really happens beside a world: looked at so often, in seconds of the wall."""
+    """What really happens beside a world: looked at so often, in seconds of the wall.
 
-    look: Callable[[], None]
+    A look says whether the world's time shall stand still until the next one.
+    """
+
+    look: Callable[[], bool]
     every: float
 
 
@@ -64,7 +68,7 @@ class ScaledClock:
         self.world, self.scale, self.wall, self._wait = world, scale, wall, wait
         self._legs = [(wall(), world.now)]  # since when of the wall it runs, from which time of the world
         self._outside: Outside | None = None
-        self._next_look = float("inf")
+        self._next_look, self._held = float("inf"), False
 
     def now(self) -> datetime:
         self.catch_up()
@@ -96,7 +100,8 @@ class ScaledClock:
         """Let the events happen that are due by the wall; a running handler keeps its frozen time."""
         if self.world.busy:
             return
-        if self._outside is not None and self.due() - self.world.now > UNSEEN * self.scale:
+        unseen = self._outside is not None and self.due() - self.world.now > UNSEEN * self.scale
+        if self._held or unseen:
             self._stand_still()
         began = self.wall()
         self.world.run_until(min(self.at(began), at_most))
@@ -112,13 +117,13 @@ class ScaledClock:
 
     def watch(self, outside: Outside | None) -> None:
         """Look at what is outside from now on, at once first; None: at nothing."""
-        self._outside = outside
+        self._outside, self._held = outside, False
         self._next_look = float("inf") if outside is None else self.wall()
 
     def _look(self) -> None:
         if self._outside is not None and self.wall() >= self._next_look:
             try:
-                self._outside.look()
+                self._held = self._outside.look()
             finally:
                 if self._outside is not None:
                     self._next_look = self.wall() + self._outside.every
@@ -126,7 +131,8 @@ class ScaledClock:
     def left_until(self, moment: float) -> float:
         """Seconds of the wall until that time of the world, or until the next look if that is sooner; at least 0."""
         wall = self.wall()
-        return max(0.0, min((moment - self.at(wall)) / self.scale, self._next_look - wall))
+        left = float("inf") if self._held else (moment - self.at(wall)) / self.scale
+        return max(0.0, min(left, self._next_look - wall))
 
     def _wait_for(self, moment: float) -> None:
         left = self.left_until(moment)
@@ -140,10 +146,13 @@ def _not_negative(seconds: float) -> float:
     return seconds
 
 
-def clock_of(world: World, *, tell: Callable[[str, Any], None] | None = None) -> VirtualClock | ScaledClock:
+def clock_of(
+    world: World, *, tell: Callable[[str, Any], None] | None = None, url: str = ""
+) -> VirtualClock | ScaledClock:
     """The clock that the settings of a world ask for; live traffic flows at its pace from now on.
 
-    `tell` lets a handler happen with what was seen outside (Server.input); left out, it just happens.
+    `tell` lets a handler happen with what was seen outside (Server.input); left out, it just happens. `url` is where
+    the world is served.
     """
     if world.settings.clock != "scaled":
         return VirtualClock(world)
@@ -151,5 +160,5 @@ def clock_of(world: World, *, tell: Callable[[str, Any], None] | None = None) ->
     if world.settings.traffic == "live":
         from runbook_lib.sandbox.traffic import live
 
-        live.attach(world, clock, tell=tell or world.happen)
+        live.attach(world, clock, tell=tell or world.happen, url=url)
     return clock

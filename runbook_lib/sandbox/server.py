@@ -55,7 +55,9 @@ class Server:
     def _adopt(self, world: World) -> None:
         self.world, self._attendant = world, Attendant(world)
         world.participants.join(self._inbox)
-        self.clock = clock_of(world, tell=self.input)
+        before = Counter(world.ids.counters)
+        self.clock = clock_of(world, tell=self.input, url=self._front.url)
+        self._drawn += Counter(world.ids.counters) - before  # by tasks that were started again
 
     @property
     def url(self) -> str:

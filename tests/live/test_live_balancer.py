@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from runbook_lib.errors import BadInput, RunbookError
+from runbook_lib.sandbox.clocks import ScaledClock
 from runbook_lib.sandbox.services.elbv2.store import Listener
+from runbook_lib.sandbox.settings import Settings
 from runbook_lib.sandbox.traffic.live import balancer, routing, seen
 from runbook_lib.sandbox.traffic.live.balancer import Balancer
 from runbook_lib.sandbox.traffic.live.leash import Leash
@@ -24,6 +26,7 @@ from runbook_lib.sandbox.traffic.live.routing import Plan, Route, Serving
 from runbook_lib.sandbox.traffic.live.tally import LoadTally
 from runbook_lib.sandbox.traffic.live.walltime import Pace
 from runbook_lib.sandbox.traffic.record import Record
+from runbook_lib.sandbox.world import World
 from tests.live.test_live_load import served, well
 
 BLUE, GREEN = (f"arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/{name}/1" for name in ("blue", "green"))
@@ -80,13 +83,19 @@ def get(url: str, **headers: str) -> tuple[int, str]:
     return found
 
 
+def as_on_the_wall() -> Pace:
+    """The pace of a world whose time is the wall's, and which has seen it all."""
+    world = World(Settings(start=4e9))
+    return Pace(ScaledClock(world, scale=1.0, wall=lambda: 0.0), ahead=world.now)
+
+
 def records(running: Balancer, count: int) -> list[Record]:
     """The requests that the load balancer told of."""
     end, lines = time.monotonic() + 5, list[bytes]()
     while len(lines) < count and time.monotonic() < end:
         lines += running.seen.lines()
         time.sleep(0.02)
-    pace = Pace(0.0, 0.0, 1.0)
+    pace = as_on_the_wall()
     found = [
         seen.record(
             line, names=running.names, pace=pace, listener={"listener": LISTENER}.get, trace=lambda: "Root=1-new"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_release import NAME, Release, lay_down
+from served_stage import Served
 
+from runbook_lib.sandbox import connect, save
+from tests.live.live_stage import push, settings
 from tests.live.test_live_processes import ends
 from tests.live.test_live_served import children
+from tests.sandbox import ecs_stage
 
 
 def test_a_live_deployment_survives_the_kill_of_its_server(tmp_path: Path) -> None:
@@ -70,3 +77,53 @@ def tasks(release: Release) -> list[dict[str, Any]]:
 def listed(ecs: Any, status: str) -> list[str]:
     arns: list[str] = ecs.list_tasks(cluster=NAME, desiredStatus=status)["taskArns"]
     return arns
+
+
+CALLING = """
+import os, time, boto3
+me = boto3.client("sts").get_caller_identity()["Arn"]
+boto3.client("sns").create_topic(Name="made-by-the-task")
+print("I am", me.split("/")[1], "and know", os.environ["KEY"], flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_task_changed_is_kept(tmp_path: Path) -> None:
+    """It calls as its role, with a secret read as another one: done again after a kill, and the process with it."""
+    stage = ecs_stage._build(settings())
+    image = push(stage.world, {"/app/calling.py": CALLING}, command=("python", "calling.py"), directory="/app")
+    stage.world.client("logs").create_log_group(logGroupName="/orders")
+    stage.world.client("ssm").put_parameter(Name="key", Value="k1", Type="String")
+    statement = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    stage.world.client("iam").put_role_policy(RoleName="execution", PolicyName="key", PolicyDocument=policy)
+    options = {"awslogs-group": "/orders", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
+    container = {
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+        "secrets": [{"name": "KEY", "valueFrom": "key"}],
+    }
+    role = ecs_stage.make_role(stage.world, "application")
+    stage.ecs.register_task_definition(**ecs_stage.definition(stage.role, image, container), taskRoleArn=role)
+    stage.serve("ECS", desiredCount=1, loadBalancers=None)
+    save.save(stage.world, tmp_path / "state")
+    served = Served("--state", str(tmp_path / "state"))
+    until(lambda: said(served.url) == ["I am application and know k1"])
+    served.kill()
+    served = Served("--state", str(tmp_path / "state"))
+    topics = connect(served.url).client("sns").list_topics()["Topics"]
+    assert [one["TopicArn"].rpartition(":")[2] for one in topics] == ["made-by-the-task"]
+    until(lambda: said(served.url) == ["I am application and know k1"] * 2)
+    assert served.end() == 0
+
+
+def said(url: str) -> list[str]:
+    """What the tasks of a served world wrote."""
+    events = connect(url).client("logs").filter_log_events(logGroupName="/orders")["events"]
+    return [event["message"] for event in events]
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.2)

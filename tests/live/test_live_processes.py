@@ -142,3 +142,17 @@ def ends(pid: int) -> bool:
                 return True
         time.sleep(0.02)
     return False
+
+
+def test_a_process_that_computes_is_told_from_one_that_waits(leash: Leash, tmp_path: Path) -> None:
+    """By what the system says of it; one that has ended does neither."""
+    busy, told = run(leash, tmp_path, "while :; do :; done")
+    idle, _ = run(leash, tmp_path, "sleep 60")
+    end = time.monotonic() + 10
+    while not busy.works and time.monotonic() < end:
+        time.sleep(0.01)
+    assert busy.works
+    assert any(not idle.works for _ in range(100))
+    busy.kill()
+    assert told.code() == 137
+    assert not busy.works

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def test_a_server_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     while not world.traffic()["load"]["sent"] and time.monotonic() < end:
         time.sleep(0.2)
     told = world.status()
-    pids = children(server.pid)
+    pids, folder = children(server.pid), folder_of(children(server.pid))
+    assert folder.is_dir()
     server.send_signal(signal.SIGKILL)
     server.wait()
     server.stdout.close()
@@ -49,6 +51,15 @@ def test_a_server_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     assert told["load"]["statuses"].keys() == {"503"}  # nobody is registered
     assert len(pids) >= 3  # traefik, the generator, the watchman
     assert all(ends(pid) for pid in pids)
+    assert not folder.exists()
+
+
+def folder_of(pids: list[int]) -> Path:
+    """Where a live world keeps its files, by the command of its load balancer."""
+    shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", ",".join(map(str, pids))], capture_output=True, text=True)
+    found = re.search(r"--providers\.file\.filename=(\S+)/routes\.yaml", shown.stdout)
+    assert found, shown.stdout
+    return Path(found[1])
 
 
 def make_listener(world: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ from runbook_lib.sandbox.services.elbv2.health import Answer, Streak, Verdict
 from runbook_lib.sandbox.services.elbv2.store import HealthCheck
 from runbook_lib.sandbox.settings import Settings, from_texts
 from runbook_lib.sandbox.traffic import live
+from runbook_lib.sandbox.traffic.live import probes
 from tests.live.live_stage import LiveStage, live_stage, orders, push
 from tests.live.test_live_processes import ends
+from tests.sandbox import ecs_stage
 
 DEAF = """
 import signal, sys, time
@@ -213,3 +216,133 @@ def test_live_traffic_needs_the_scaled_clock() -> None:
         Settings(traffic="live")
     with pytest.raises(BadInput, match="wanted: modelled or live"):
         from_texts(["traffic=real"])
+
+
+ASKING = """
+import os, sys, boto3, http.server
+found = boto3.client("sts").get_caller_identity()["Arn"]
+print("I am", found, flush=True)
+print("secret", os.environ.get("PASSWORD"), os.environ.get("KEY"), flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def asking(stage: LiveStage) -> str:
+    return push(stage.world, {"/app/asking.py": ASKING}, command=("python", "asking.py"), directory="/app")
+
+
+def lines(stage: LiveStage) -> str:
+    """All that the containers wrote."""
+    events = stage.world.client("logs").filter_log_events(logGroupName="/orders")["events"]
+    return "\n".join(event["message"] for event in events)
+
+
+def define(stage: LiveStage, image: str, given: dict[str, Any], **changes: Any) -> str:
+    """A revision with a task role; its ARN."""
+    wanted = ecs_stage.definition(stage.stage.role, image, given) | changes
+    arn: str = stage.stage.ecs.register_task_definition(**wanted)["taskDefinition"]["taskDefinitionArn"]
+    return arn
+
+
+def test_a_process_calls_as_its_task_role(stage: LiveStage) -> None:
+    """It finds the sandbox where it would look for AWS, with the credentials of its task's role."""
+    role = ecs_stage.make_role(stage.world, "application")
+    revision = define(stage, asking(stage), container(stage), taskRoleArn=role)
+    stage.stage.serve("ECS", taskDefinition=revision, desiredCount=1, healthCheckGracePeriodSeconds=600)
+    stage.wait_for(lambda: "secret" in lines(stage))
+    task = stage.stage.tasks()[0]["taskArn"].rpartition("/")[2]
+    assert f"I am arn:aws:sts::123456789012:assumed-role/application/{task}" in lines(stage)
+
+
+def test_without_a_task_role_there_are_no_credentials(stage: LiveStage) -> None:
+    """As on ECS: the SDK says so."""
+    stage.deploy(asking(stage), container=container(stage))
+    stage.wait_for(lambda: "Unable to locate credentials" in lines(stage))
+
+
+def may_read_secrets(stage: LiveStage) -> None:
+    statement = {"Effect": "Allow", "Action": ["secretsmanager:*", "ssm:*"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    stage.world.client("iam").put_role_policy(RoleName="execution", PolicyName="secrets", PolicyDocument=policy)
+
+
+def test_secrets_reach_the_process(stage: LiveStage) -> None:
+    """A member of a secret of Secrets Manager, and a parameter; ECS reads them as the execution role."""
+    may_read_secrets(stage)
+    made = stage.world.client("secretsmanager").create_secret(Name="db", SecretString='{"password": "s3cret"}')
+    stage.world.client("ssm").put_parameter(Name="/orders/key", Value="k1", Type="SecureString")
+    secrets = [
+        {"name": "PASSWORD", "valueFrom": f"{made['ARN']}:password::"},
+        {"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:123456789012:parameter/orders/key"},
+    ]
+    role = ecs_stage.make_role(stage.world, "application")
+    revision = define(stage, asking(stage), container(stage, secrets=secrets), taskRoleArn=role)
+    stage.stage.serve("ECS", taskDefinition=revision, desiredCount=1, healthCheckGracePeriodSeconds=600)
+    stage.wait_for(lambda: "secret s3cret k1" in lines(stage))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "source", "why"),
+    [
+        (
+            True,
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:gone-AbCdEf",
+            "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret "
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:gone-AbCdEf from secrets manager: "
+            "ResourceNotFoundException",
+        ),
+        (
+            True,
+            "/orders/gone",
+            "unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: "
+            "/orders/gone",
+        ),
+        (False, "/orders/key", "unable to retrieve secrets from ssm: service call has been retried 1 time(s): Access"),
+    ],
+)
+def test_a_secret_that_cannot_be_read(stage: LiveStage, allowed: bool, source: str, why: str) -> None:
+    """The task does not start, in ECS's words."""
+    if allowed:
+        may_read_secrets(stage)
+    stage.deploy(orders(stage.world), container={"secrets": [{"name": "KEY", "valueFrom": source}]})
+    task = stage.stopped()
+    beginning = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval "
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith(f"{beginning}failed: {why}"), task["stoppedReason"]
+
+
+def checked(command: str) -> dict[str, Any]:
+    return {"healthCheck": {"command": ["CMD-SHELL", command], "interval": 5, "retries": 2}}
+
+
+def test_a_container_is_asked_by_its_own_check(stage: LiveStage) -> None:
+    """By a command beside its process, in which its port stands for the one of loopback."""
+    look = "import urllib.request; urllib.request.urlopen('http://localhost:8080/health')"
+    stage.deploy(orders(stage.world), container=checked(f'python -c "{look}"'), APP_VERSION="7.0.0")
+    task = stage.wait_for(lambda: next((o for o in stage.stage.tasks() if o["healthStatus"] == "HEALTHY"), None))
+    assert task["containers"][0]["healthStatus"] == "HEALTHY"
+
+
+def test_a_container_whose_check_fails_is_replaced(stage: LiveStage) -> None:
+    """Though the load balancer is content with it."""
+    stage.deploy(orders(stage.world), container=checked("exit 1"))
+    assert stage.stopped()["stoppedReason"] == "Task failed container health checks"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["CMD", "curl", "-f", "http://localhost:8080/"], ("curl", "-f", "http://127.0.0.1:20001/")),
+        (["CMD-SHELL", "curl localhost:8080 || exit 1"], ("/bin/sh", "-c", "curl 127.0.0.1:20001 || exit 1")),
+        (["CMD", "curl", "http://127.0.0.1/x"], ("curl", "http://127.0.0.1:20002/x")),
+        (["CMD", "curl", "http://localhost:9/", "db:8080"], ("curl", "http://localhost:9/", "db:8080")),
+    ],
+)
+def test_a_check_is_told_the_ports_of_loopback(words: list[str], told: tuple[str, ...]) -> None:
+    """Those of its own task, and no others."""
+    assert probes.command_of(words, {8080: 20001, 80: 20002}) == told

@@ -202,7 +202,12 @@ def test_what_is_outside_is_looked_at_while_the_world_waits() -> None:
     world, wall = World(Settings()), Wall()
     clock = ScaledClock(world, scale=60, wall=lambda: wall.now, wait=wall.wait)
     looks: list[float] = []
-    clock.watch(Outside(look=lambda: looks.append(wall.now), every=0.1))
+
+    def look() -> bool:
+        looks.append(wall.now)
+        return False
+
+    clock.watch(Outside(look, every=0.1))
     clock.sleep(30)
     assert looks == pytest.approx([1000, 1000.1, 1000.2, 1000.3, 1000.4, 1000.5])
     wall.now += 600
@@ -211,6 +216,18 @@ def test_what_is_outside_is_looked_at_while_the_world_waits() -> None:
     clock.watch(None)
     wall.now += 600
     assert clock.now().timestamp() == pytest.approx(START + 30 + 36_000)
+
+
+def test_the_world_stands_still_while_what_is_outside_wants_it(notes: list[Any]) -> None:
+    """A look says so, until the next one; events that are due by then wait."""
+    world, wall = World(Settings()), Wall()
+    clock = ScaledClock(world, scale=60, wall=lambda: wall.now, wait=wall.wait)
+    world.after(9, NOTE, "x")
+    clock.watch(Outside(look=lambda: wall.now < 1005, every=0.1))
+    clock.sleep(30)
+    assert wall.now == pytest.approx(1005.5)
+    assert notes == [(9, "x")]
+    assert max(wall.waits) <= 0.1 + 1e-9
 
 
 def test_from_outside_nothing_happens_in_the_middle_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:

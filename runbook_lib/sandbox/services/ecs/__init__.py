@@ -21,7 +21,7 @@ from runbook_lib.sandbox.services.ecs.definitions import register_task_definitio
 from runbook_lib.sandbox.services.ecs.launching import processes_refused, processes_started
 from runbook_lib.sandbox.services.ecs.lookup import find_definition
 from runbook_lib.sandbox.services.ecs.probing import answers, tasks_behind
-from runbook_lib.sandbox.services.ecs.scheduler import target_changed
+from runbook_lib.sandbox.services.ecs.scheduler import container_checked, target_changed
 from runbook_lib.sandbox.services.ecs.service_update import rolling_state, set_desired_count, update_service_image
 from runbook_lib.sandbox.services.ecs.stopping import container_exited, processes_gone
 from runbook_lib.sandbox.services.ecs.store import EcsStore, Service, Task, TaskSet
@@ -66,6 +66,7 @@ __all__ = [
     "TaskSet",
     "answers",
     "computed_desired",
+    "container_checked",
     "container_exited",
     "create_task_set",
     "delete_task_set",

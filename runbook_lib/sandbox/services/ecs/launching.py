@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services import elbv2
-from runbook_lib.sandbox.services.ecs import interfaces, news, processor, scheduler, start_checks, stopping
+from runbook_lib.sandbox.services.ecs import interfaces, news, processor, scheduler, secrets, start_checks, stopping
 from runbook_lib.sandbox.services.ecs.interfaces import NoAddress
 from runbook_lib.sandbox.services.ecs.store import Binding, Container, Network, Task, change_task, put, store
 
@@ -174,7 +174,12 @@ def _activate(world: World, tasks: Sequence[Task]) -> None:
     from runbook_lib.sandbox.traffic import live
 
     for task in tasks:
-        live.start_task(world, task)
+        try:
+            given = secrets.read(world, task)
+        except secrets.NotRead as error:
+            stopping.fail_to_start(world, (task,), str(error))
+        else:
+            live.start_task(world, task, given)
 
 
 def processes_started(world: World, arns: Sequence[str]) -> None:

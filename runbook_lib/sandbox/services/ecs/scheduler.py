@@ -219,7 +219,9 @@ def _replace_unhealthy(world: World, task: Task, tg_arn: str, port: int) -> None
 
 
 def _plan_container_checks(world: World, tasks: Sequence[Task]) -> None:
-    """One event for the verdict of the containers' own checks (ECS API reference, HealthCheck)."""
+    """One event for the verdict of the containers' own checks (ECS API reference, HealthCheck); live ones are made."""
+    if world.settings.traffic != "modelled":
+        return
     from runbook_lib.sandbox.traffic.behaviour import Behaviour
 
     checks = readiness.checked_containers(world, tasks[0]).values()
@@ -239,7 +241,19 @@ def containers_checked(world: World, arns: Sequence[str], health: str) -> None:
     """Event: the containers' own checks have come to a verdict."""
     known = store(world).tasks
     tasks = [known[arn] for arn in arns if arn in known and known[arn].live]
-    checked = [_checked(world, task, health) for task in tasks]
+    _verdict(world, [_checked(world, task, health) for task in tasks], health)
+
+
+def container_checked(world: World, arn: str, name: str, health: str) -> None:
+    """A container's own check was made and has changed its mind: HEALTHY or UNHEALTHY."""
+    task = store(world).tasks.get(arn)
+    if task is not None and task.live and name in readiness.checked_containers(world, task):
+        containers = tuple(replace(one, health=health) if one.name == name else one for one in task.containers)
+        put(world, changed := replace(task, containers=containers))
+        _verdict(world, [changed], health)
+
+
+def _verdict(world: World, checked: Sequence[Task], health: str) -> None:
     _note_ready(world, checked)
     for task in checked if health == "UNHEALTHY" else ():
         if task.service:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from runbook_lib.sandbox.clocks import Outside, ScaledClock
-from runbook_lib.sandbox.traffic.live import report
+from runbook_lib.sandbox.traffic.live import door, report
 from runbook_lib.sandbox.traffic.live.plane import LOOK, Plane
 from runbook_lib.sandbox.traffic.live.store import LiveStore, store
+from runbook_lib.sandbox.traffic.live.tasks import Given, Secrets
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
@@ -33,14 +34,14 @@ def is_live(world: World) -> bool:
     return world.settings.traffic == "live"
 
 
-def attach(world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None]) -> Plane:
+def attach(world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None], url: str = "") -> Plane:
     """Let the live side of a world run at the pace of a clock; tasks that the world shows as running are started.
 
-    `tell` lets a handler happen in the world with what was seen.
+    `tell` lets a handler happen in the world with what was seen; `url` is where the world is served, if it is.
     """
     plane = _planes.get(world)
     if plane is None:
-        plane = _planes[world] = Plane(world, clock, tell=tell)
+        plane = _planes[world] = Plane(world, clock, tell=tell, url=url)
         plane.resume(world)
     plane.clock.watch(None)
     plane.clock = clock
@@ -62,12 +63,16 @@ def _end_all() -> None:
         close(world)
 
 
-def start_task(world: World, task: Task) -> None:
-    """Start the processes of a task: `ecs.processes_started` or `ecs.processes_refused` is called soon."""
+def start_task(world: World, task: Task, secrets: Secrets) -> None:
+    """Start the processes of a task: `ecs.processes_started` or `ecs.processes_refused` is called soon.
+
+    The world knows from now on who calls with the credentials of the task's role.
+    """
     store(world).asked[task.arn] = None
+    given = door.credentials(world, task)
     plane = _planes.get(world)
     if plane is not None:
-        plane.start_task(world, task)
+        plane.start_task(world, task, Given(secrets, given))
 
 
 def stop_task(world: World, task: Task) -> None:

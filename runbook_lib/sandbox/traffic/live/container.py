@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runbook_lib.sandbox.traffic.live import walltime
@@ -66,6 +67,18 @@ class Container:
     def lives(self) -> bool:
         """Whether its process runs."""
         return self._process.poll() is None
+
+    @property
+    def works(self) -> bool:
+        """Whether its process computes, or waits for a processor or a disk; no where the system does not tell.
+
+        Source: proc(5), /proc/PID/stat: the state follows the name, which stands in parentheses.
+        """
+        try:
+            told = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        return told.rpartition(")")[2].split()[0] in ("R", "D")
 
     def _read(self) -> None:
         output: Any = self._process.stdout

@@ -21,9 +21,13 @@ WATCHMAN = Path(__file__).with_name("watchman.py")
 
 
 class Leash:
-    """Starts processes and holds them; only the owner of the world may call it, for its thread is their parent."""
+    """Starts processes and holds them; only the owner of the world may call it, for its thread is their parent.
 
-    def __init__(self) -> None:
+    A folder goes with them, however this process ends.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._held: dict[int, subprocess.Popen[bytes]] = {}
         self._watchman: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +49,7 @@ class Leash:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=_die_with_parent if _libc else None,
+            preexec_fn=die_with_parent,
         )
         self._held[process.pid] = process
         self._tell(f"+{process.pid}\n")
@@ -74,8 +78,9 @@ class Leash:
 
     def _tell(self, line: str) -> None:
         if self._watchman is None:
+            folder = [str(self._folder)] if self._folder else []
             self._watchman = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(WATCHMAN)], stdin=subprocess.PIPE, start_new_session=True
+                [sys.executable, "-S", "-E", str(WATCHMAN), *folder], stdin=subprocess.PIPE, start_new_session=True
             )
         assert self._watchman.stdin is not None  # it is a pipe
         self._watchman.stdin.write(line.encode())
@@ -88,6 +93,7 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _die_with_parent() -> None:
-    assert _libc is not None
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent() -> None:
+    """Between fork and exec: end with the thread that started this process, where the system can do that."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -6,17 +6,21 @@ The owner of the world looks at it ten times a second; in between everything flo
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.clocks import ScaledClock
+from runbook_lib.sandbox.services.ecs import secrets
 from runbook_lib.sandbox.services.elbv2 import store as elbv2
-from runbook_lib.sandbox.traffic.live import balancer, ports, reading, report, seen, walltime
+from runbook_lib.sandbox.traffic.live import balancer, door, ports, reading, report, seen, walltime
 from runbook_lib.sandbox.traffic.live.balancer import Balancer
 from runbook_lib.sandbox.traffic.live.checks import Checks, Finding
 from runbook_lib.sandbox.traffic.live.container import Exit, Line
+from runbook_lib.sandbox.traffic.live.door import Door
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
 from runbook_lib.sandbox.traffic.live.leash import Leash
@@ -25,7 +29,7 @@ from runbook_lib.sandbox.traffic.live.logs import Stream
 from runbook_lib.sandbox.traffic.live.ports import LOOPBACK, Ports
 from runbook_lib.sandbox.traffic.live.report import Report
 from runbook_lib.sandbox.traffic.live.store import store
-from runbook_lib.sandbox.traffic.live.tasks import Tasks
+from runbook_lib.sandbox.traffic.live.tasks import Given, Tasks
 from runbook_lib.sandbox.traffic.live.walltime import Pace
 
 if TYPE_CHECKING:
@@ -35,19 +39,21 @@ if TYPE_CHECKING:
 LOOK = 0.1  # seconds of the wall between two looks
 SUSPICIOUS = 5  # checks that nobody answers, before a hint is given
 SILENT = 2  # the same of those that were waited for
+SETTLES = 1.0  # seconds of the wall in which traefik goes over to a configuration, while the world stands still
 RESUMED = 10.0  # seconds of the wall that tasks get to listen again, before traffic flows without them
+UP = ("ACTIVATING", "RUNNING", "DEACTIVATING")
 KILLED = 137  # 128 + SIGKILL
 
 
 class Plane:
     """The live side of one world."""
 
-    def __init__(self, world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None]) -> None:
+    def __init__(self, world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None], url: str = "") -> None:
         balancer.program()  # refused now, not when the first listener comes
         self.clock, self._tell = clock, tell
-        self._home = tempfile.TemporaryDirectory(prefix="sandbox-live-", ignore_cleanup_errors=True)
-        folder, scale = Path(self._home.name), clock.scale
-        self._folder, self._leash, self._ports, self.hints = folder, Leash(), Ports(), Hints()
+        folder, scale = Path(tempfile.mkdtemp(prefix="sandbox-live-")), clock.scale
+        self._folder, self._leash, self._ports, self.hints = folder, Leash(folder), Ports(), Hints()
+        self.door = Door(url)
         self.tasks = Tasks(self._leash, folder, ports=self._ports, hints=self.hints, scale=scale)
         self.checks = Checks()
         self.load = Load(self._leash, folder, rate=world.settings.requests_per_second)
@@ -60,10 +66,10 @@ class Plane:
 
     # ---- the tasks
 
-    def start_task(self, world: World, task: Task) -> None:
+    def start_task(self, world: World, task: Task, given: Given) -> None:
         """Start the containers of a task; what came of it is told at the next look."""
         try:
-            self.tasks.start(world, task)
+            self.tasks.start(world, task, given, endpoint=self.door.url)
         except CannotStart as error:
             self._next.refused.append([task.arn, error.reason])
         else:
@@ -81,18 +87,24 @@ class Plane:
         """After a world was loaded: start the tasks that it shows as running, and end those that were ending."""
         asked, found = store(world).asked, list(reading.tasks_by_ip(world).values())
         for task in found:
-            if task.arn in asked:
-                self.start_task(world, task)
-            elif task.status in ("ACTIVATING", "RUNNING", "DEACTIVATING") and task.ended is None:
-                try:
-                    self.tasks.start(world, task)
-                except CannotStart:
-                    self.tasks.inbox.put(Exit(task.arn, task.main, 1))
+            if task.arn in asked or (task.status in UP and task.ended is None):
+                self._start_again(world, task, asked=task.arn in asked)
             elif task.status == "STOPPING" and task.execution_stopped is None:
                 left = [one.name for one in task.containers if one.status != "STOPPED"]
                 self._next.exited += [[task.arn, name, KILLED] for name in left]
                 self._next.gone.append(task.arn)
         self._wait_for_the_healthy(world)
+
+    def _start_again(self, world: World, task: Task, *, asked: bool) -> None:
+        try:
+            given = Given(secrets.read(world, task), door.credentials(world, task))
+            if asked:
+                self.start_task(world, task, given)
+            else:
+                self.tasks.start(world, task, given, endpoint=self.door.url)
+        except (CannotStart, secrets.NotRead) as error:
+            self.hints.say(f"task {task.id} cannot be started again: {error}")
+            self._next.exited.append([task.arn, task.main, 1])
 
     def _wait_for_the_healthy(self, world: World) -> None:
         """Targets that the world shows as healthy answer: no request is to fail only because a server was restarted."""
@@ -103,8 +115,12 @@ class Plane:
 
     # ---- looking
 
-    def look(self, world: World) -> None:
-        """Bring what really happened into the world, and what the world wants into effect."""
+    def look(self, world: World) -> bool:
+        """Bring what really happened into the world, and what the world wants into effect.
+
+        Gives whether the world shall stand still: how long a task takes to start is declared, and not how fast this
+        machine is (Settings.task_start).
+        """
         told = self._found(world).told()
         if told:
             self._tell(report.HANDLER, told)
@@ -113,6 +129,8 @@ class Plane:
         self._end_what_is_gone(world)
         self._follow(world)
         self._tell_to_stop()
+        self.door.serve(world)
+        return self.tasks.starting()
 
     def _found(self, world: World) -> Report:
         pace = Pace.of(self.clock)
@@ -120,6 +138,7 @@ class Plane:
         self._take_news(found, pace)
         self._take_findings(found)
         self._take_requests(world, found, pace)
+        found.probed += [[one.task, one.container, one.health] for one in self.tasks.probes.verdicts()]
         for line in self.load.lines():
             due, *rest = Load.read(line)
             found.sent.append([pace.in_world(due), *rest])
@@ -200,7 +219,11 @@ class Plane:
 
         self._open_entrances(world)
         if self.balancer is not None:
+            before = self.balancer.generation
             given = self.balancer.give(reading.plan(world, self._entrances, find))
+            if given > before:
+                # Fast clocks: what traefik takes to go over to other weights would be much of a minute of the world.
+                walltime.wait_until(partial(self.balancer.in_force, given), at_most=SETTLES)
             self._open_from = {arn: self._open_from.get(arn, given) for arn in self._entrances}
         self.checks.follow(reading.checks(world, find, self.clock.scale))
         first = reading.production(world)
@@ -242,5 +265,7 @@ class Plane:
     def close(self) -> None:
         """End all of it."""
         self.checks.close()
+        self.tasks.probes.close()
+        self.door.close()
         self._leash.close()
-        self._home.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)

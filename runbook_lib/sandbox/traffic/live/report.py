@@ -33,6 +33,7 @@ class Report:
     exited: list[list[Any]] = field(default_factory=list)  # [ARN, container, exit code]
     gone: list[str] = field(default_factory=list)  # ARNs: the last process of the task has ended
     checked: list[list[Any]] = field(default_factory=list)  # [group, address, port, when begun, status, silent]
+    probed: list[list[Any]] = field(default_factory=list)  # [ARN, container, health]
     served: list[list[Any]] = field(default_factory=list)  # the values of a Record
     sent: list[list[Any]] = field(default_factory=list)  # [when, milliseconds, status, trouble, version]
 
@@ -100,6 +101,13 @@ def _gone(world: World, found: list[str]) -> None:
         ecs.processes_gone(world, arn)
 
 
+def _probed(world: World, found: list[list[Any]]) -> None:
+    from runbook_lib.sandbox.services import ecs
+
+    for arn, container, health in found:
+        ecs.container_checked(world, arn, container, health)
+
+
 def _checked(world: World, found: list[list[Any]]) -> None:
     from runbook_lib.sandbox.services.elbv2 import observing
 
@@ -140,6 +148,7 @@ PARTS: Mapping[str, Callable[[World, Any], None]] = {
     "written": _written,
     "exited": _exited,
     "gone": _gone,
+    "probed": _probed,
     "checked": _checked,
     "served": _served,
     "sent": _sent,

@@ -12,25 +12,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.traffic.live import image, ports
+from runbook_lib.sandbox.traffic.live import image, ports, probes, walltime
 from runbook_lib.sandbox.traffic.live.container import Container, Exit, Inbox, News
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
 from runbook_lib.sandbox.traffic.live.leash import Leash
 from runbook_lib.sandbox.traffic.live.logs import Logs, Stream
 from runbook_lib.sandbox.traffic.live.ports import Ports
+from runbook_lib.sandbox.traffic.live.probes import Probe, Probes
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
     from runbook_lib.sandbox.world import World
 
 STOP_TIMEOUT = 30  # seconds of the world
+STARTING = 10.0  # seconds of the wall in which a task that is at work is waited for to listen
 LEAST_PATIENCE = 5.0  # seconds of the wall between SIGTERM and SIGKILL, however fast the clock
-NOT_DONE = {
-    "healthCheck": "its own health check is not run; what is shown of it follows from its environment (APP_HEALTH)",
-    "secrets": "its secrets are not given to the process",
-}
 FOREIGN = "an image of another registry is known by name only: only images of the sandbox's own registry run live"
+
+
+Secrets = Mapping[str, Mapping[str, str]]  # by container and variable
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a task gets besides its task definition: its secrets, and the credentials of its role."""
+
+    secrets: Secrets
+    credentials: Mapping[str, str]  # environment variables; none without a role
 
 
 @dataclass
@@ -41,10 +50,14 @@ class Running:
     ports: dict[int, int]  # the container's port -> that of loopback
     streams: dict[str, Stream]
     opened: list[list[Any]]  # [log group, stream, make the group], of the containers that were started
+    more: Mapping[str, str]  # what ECS tells every container, as environment variables
+    secrets: Secrets
     patience: float
     containers: dict[str, Container] = field(default_factory=dict)
     stop_after: int | None = None
     told: bool = False  # that it shall stop
+    begun: float = field(default_factory=walltime.now)
+    listened: bool = False  # all its ports were open once
 
 
 class Tasks:
@@ -52,7 +65,7 @@ class Tasks:
 
     def __init__(self, leash: Leash, folder: Path, *, ports: Ports, hints: Hints, scale: float) -> None:
         self.inbox: Inbox = queue.SimpleQueue()
-        self.logs = Logs(hints)
+        self.logs, self.probes = Logs(hints), Probes()
         self._leash, self._folder, self._ports, self._hints, self._scale = leash, folder, ports, hints, scale
         self._tools = image.furnish(folder / "bin")
         self._running: dict[str, Running] = {}
@@ -60,7 +73,7 @@ class Tasks:
     def __contains__(self, arn: str) -> bool:
         return arn in self._running
 
-    def start(self, world: World, task: Task) -> None:
+    def start(self, world: World, task: Task, given: Given, *, endpoint: str) -> None:
         """Start all containers of a task, or none; raises CannotStart."""
         over = {one.name for one in task.containers if one.status == "STOPPED"}  # of a task that is started anew
         declared = [one for one in _declared(world, task) if one["name"] not in over]
@@ -69,6 +82,8 @@ class Tasks:
             ports={port: self._ports.take() for one in declared for port in _container_ports(one)},
             streams={one["name"]: stream for one in declared if (stream := Stream.of(one, task.id))},
             opened=[],
+            more=_told(world, task, endpoint) | dict(given.credentials),
+            secrets=given.secrets,
             patience=max(LEAST_PATIENCE, max(one.get("stopTimeout", STOP_TIMEOUT) for one in declared) / self._scale),
         )
         try:
@@ -88,9 +103,6 @@ class Tasks:
             self._hints.say(f"container {name} of {task.group} does not run: {FOREIGN}")
             return
         self._warn(task, contents)
-        for key, text in NOT_DONE.items():
-            if declared.get(key):
-                self._hints.say(f"container {name} of {task.group}: {text}")
         image.unpack(contents, root)
         start = image.start_of(
             contents,
@@ -98,7 +110,7 @@ class Tasks:
             tools=self._tools,
             declared=declared,
             override=_override(task, name),
-            more=self._more(world, task, running, declared),
+            more=_more(running, declared),
         )
         try:
             made = Container(self._leash, start, task=task.arn, name=name, tell=self.inbox.put)
@@ -106,6 +118,7 @@ class Tasks:
             reason = f'{image.RUNC}exec: "{start.command[0]}": {error.strerror}: unknown'
             raise CannotStart(reason, "the program cannot run on this machine") from error
         running.containers[name] = made
+        self._probe(task, running, declared, start)
         if name in running.streams:
             stream, options = running.streams[name], declared["logConfiguration"]["options"]
             running.opened.append([stream.group, stream.name, options.get("awslogs-create-group") == "true"])
@@ -117,17 +130,20 @@ class Tasks:
         for line in contents.missing:
             self._hints.say(f"{place}: {line.split(' ')[0]} is not there; COPY --from and ADD of a URL bring no files")
 
-    def _more(self, world: World, task: Task, running: Running, declared: Mapping[str, Any]) -> dict[str, str]:
-        """What ECS tells a container, and the port on which it shall listen here."""
-        region = world.settings.region
-        told = {
-            "AWS_DEFAULT_REGION": region,
-            "AWS_REGION": region,
-            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-            "HOSTNAME": f"ip-{task.ip.replace('.', '-')}.ec2.internal",
-        }
-        own = _container_ports(declared)
-        return {**told, "PORT": str(running.ports[own[0]])} if own else told
+    def _probe(self, task: Task, running: Running, declared: Mapping[str, Any], start: image.Start) -> None:
+        check = declared.get("healthCheck")
+        if not check or check["command"][0] == "NONE":
+            return
+        probe = Probe(
+            probes.command_of(check["command"], running.ports),
+            start.directory,
+            start.environment,
+            interval=check["interval"] / self._scale,
+            timeout=float(check["timeout"]),
+            retries=check["retries"],
+            grace=check.get("startPeriod", 0) / self._scale,
+        )
+        self.probes.begin(task.arn, declared["name"], probe)
 
     def stop(self, arn: str, *, after: int) -> None:
         """Let a task end once that configuration of the load balancer is in force."""
@@ -141,9 +157,10 @@ class Tasks:
 
     def tell_to_stop(self, in_force: int) -> None:
         """SIGTERM for the tasks that no request reaches any more."""
-        for running in self._running.values():
+        for arn, running in self._running.items():
             if _waits(running) and running.stop_after is not None and running.stop_after <= in_force:
                 running.told = True
+                self.probes.end(arn)
                 for container in running.containers.values():
                     container.stop(patience=running.patience)
 
@@ -170,6 +187,7 @@ class Tasks:
 
     def _forget(self, arn: str) -> None:
         running = self._running.pop(arn)
+        self.probes.end(arn)
         for container in running.containers.values():
             container.kill()
         shutil.rmtree(running.root, ignore_errors=True)
@@ -194,6 +212,14 @@ class Tasks:
             return True
         return all(ports.listens(port) for port in running.ports.values())
 
+    def starting(self) -> bool:
+        """Whether a task is at work and has not listened yet; one that only waits or takes long does not count."""
+        return any([self._starts(arn, one) for arn, one in self._running.items() if not one.listened])
+
+    def _starts(self, arn: str, running: Running) -> bool:
+        running.listened = self.listen(arn) or walltime.now() - running.begun > STARTING
+        return not running.listened and any(one.works for one in running.containers.values())
+
     def address(self, arn: str, port: int) -> int | None:
         """The port of loopback behind a task's container port; None where it has none."""
         running = self._running.get(arn)
@@ -203,6 +229,26 @@ class Tasks:
         """The ids of all processes."""
         for running in self._running.values():
             yield from (container.pid for container in running.containers.values())
+
+
+def _told(world: World, task: Task, endpoint: str) -> dict[str, str]:
+    """What ECS tells a container, and where AWS is here."""
+    region = world.settings.region
+    return {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": endpoint,
+        "HOSTNAME": f"ip-{task.ip.replace('.', '-')}.ec2.internal",
+    }
+
+
+def _more(running: Running, declared: Mapping[str, Any]) -> dict[str, str]:
+    """What a container is told that its image and its definition do not say: its secrets and its port among it."""
+    own = _container_ports(declared)
+    port = {"PORT": str(running.ports[own[0]])} if own else {}
+    return {**running.more, **running.secrets.get(declared["name"], {}), **port}
 
 
 def _waits(running: Running) -> bool:

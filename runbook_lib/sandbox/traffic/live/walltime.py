@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runbook_lib.sandbox.clocks import ScaledClock
 
-OFTEN = 0.05  # seconds between two questions
+OFTEN = 0.02  # seconds between two questions
 
 
 def now() -> float:
