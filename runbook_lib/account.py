@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 from runbook_lib import __version__
@@ -15,6 +18,7 @@ from runbook_lib.params import Existing, Owned, Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
+SAME_TIME = timedelta(seconds=5)
 USER_AGENT = f"runbook-lib/{__version__}"
 
 
@@ -26,6 +30,21 @@ class Memory(Protocol):
 
     def keep(self, state: str, *, notes: str) -> None:
         """Remember the world as it is now, and what was noted on the way there."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of the requests of a sandbox with live traffic, counted where they came from."""
+
+    sent: int
+    failed: int  # with a 5xx or without an answer, since a target was healthy for the first time
+    statuses: Mapping[str, int]  # or what went wrong where there was no answer
+
+    def since(self, before: Load) -> Load:
+        """What came between two counts."""
+        more = Counter(self.statuses)
+        more.subtract(before.statuses)
+        return Load(self.sent - before.sent, self.failed - before.failed, {k: n for k, n in more.items() if n})
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,7 @@ class Account:
     claims: tuple[Owned, ...] = ()  # what stacks own, as the parameters list it
     adopted: bool = False  # whether the system on it was there before the runbooks
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
+    traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -51,6 +71,22 @@ class Account:
         if service not in self.clients:
             self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
         return self.clients[service]
+
+    def load(self) -> Load | None:
+        """What came of live traffic until now; None where the traffic is modelled or not ours."""
+        told = self.traffic().get("load") if self.traffic else None
+        return Load(told["sent"], told["failed"], told["statuses"]) if told else None
+
+    def skew(self, answer: Mapping[str, Any]) -> timedelta:
+        """How far AWS's time is ahead of this machine's clock, by the Date of an answer; 0 within a few seconds.
+
+        The header counts whole seconds, and an answer is on its way for some of them.
+        """
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if told is None:
+            return timedelta(0)
+        skew = parsedate_to_datetime(told) - self.clock.now()
+        return skew if abs(skew) > SAME_TIME else timedelta(0)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""
@@ -100,6 +136,7 @@ def _not_accepted(error: Exception, wanted: str) -> Refused:
 
 def _sandbox(params: Params) -> Account:
     from runbook_lib import sandbox
+    from runbook_lib.sandbox.disturbance import Disturbance
     from runbook_lib.sandbox.settings import Settings
 
     url = os.environ.get(SANDBOX_URL)
@@ -115,6 +152,7 @@ def _sandbox(params: Params) -> Account:
                 seed=chosen.seed,
                 realism=chosen.realism,
                 requests_per_second=chosen.requests_per_second,
+                disturbances=tuple(Disturbance(**one.model_dump()) for one in chosen.disturbances),
                 allow_commands=chosen.allow_commands,
                 connections=params.connections,
                 clock=chosen.clock,
@@ -134,6 +172,7 @@ def _sandbox(params: Params) -> Account:
         place=url or EMBEDDED,
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
         memory=None if url else world.memory,
+        traffic=world.traffic,
     )
 
 
@@ -162,6 +201,16 @@ def _aws(params: Params) -> Account:
         place="aws",
         make_client=lambda service: session.client(service, config=config),
     )
+
+
+def client_elsewhere(service: str, *, region: str) -> Any:
+    """A boto3 client of a process that opened no account, such as a worker on another machine.
+
+    It has the credentials of its environment, and its endpoint where AWS_ENDPOINT_URL names one: a served sandbox.
+    """
+    import boto3
+
+    return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload]
 
 
 def _verified(account: Account, params: Params) -> Account:

@@ -376,3 +376,10 @@ def _zones(ec2: Any) -> tuple[str, ...]:
         zone for zone in answer["AvailabilityZones"] if zone.get("ZoneType", "availability-zone") == "availability-zone"
     ]
     return tuple(sorted(zone["ZoneName"] for zone in ordinary))
+
+
+def read_free_addresses(account: Account, subnets: Iterable[str]) -> dict[str, int]:
+    """How many addresses are free in each of these subnets, by its id: a task of Fargate takes one."""
+    wanted = list(subnets)
+    found = account.client("ec2").describe_subnets(SubnetIds=wanted)["Subnets"] if wanted else []
+    return {subnet["SubnetId"]: subnet["AvailableIpAddressCount"] for subnet in found}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from runbook_lib import yamlfile
 from runbook_lib.errors import BadInput
+from runbook_lib.suggest import did_you_mean
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -32,6 +33,16 @@ WANTED = {
     "repository.full_name": "owner/repository",
     "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
 }
+
+
+# Faults that a sandbox can be told to have: one file each; these two files serve all of them.
+SCENARIOS = Path(__file__).parent / "sandbox" / "scenarios"
+SERVING_ALL = ("common", "unplayed")
+
+
+def scenarios() -> tuple[str, ...]:
+    """The names of the faults that come along."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem not in SERVING_ALL))
 
 
 class Section(BaseModel):
@@ -147,6 +158,15 @@ class Release(Section):
     # Two sources give 2880 and 2800 minutes as the limit: the smaller one is safe with both.
     termination_wait_minutes: Annotated[int, Field(ge=0, le=2800)] = 30
     limit_minutes: Annotated[int, Field(ge=1)] = 180
+    # act: a version that is worse is stopped and rolled back; report: it is only told (dry); off: nobody compares
+    judge: Literal["act", "report", "off"] = "act"
+    # what happens where the traffic cannot tell, before the last step of the shift: chosen beforehand, for CodeDeploy
+    # cannot wait longer
+    when_inconclusive: Literal["go_on", "stop"] = "go_on"
+    watch_minutes: Annotated[int, Field(ge=0, le=1440)] = 5  # how long it is followed once it has all traffic
+    failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
+    hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
+    suspend_scaling: bool = True
 
 
 class Alarms(Section):
@@ -165,6 +185,20 @@ class Alarms(Section):
         return self
 
 
+class Objective(Section):
+    """The service level objective: what users were promised, over how many days it is counted, and what of it a
+    release must be able to see before a new version has all the traffic, and how surely.
+    """
+
+    availability_percent: Annotated[float, Field(gt=0, lt=100)] = 99.9  # requests without a 5xx
+    latency_ms: Annotated[float, Field(gt=0)] = 300.0  # slower is slow
+    latency_percent: Annotated[float, Field(gt=0, lt=100)] = 99.0  # requests that are not slow
+    window_days: Annotated[int, Field(ge=1, le=90)] = 30
+    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
+    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
 class Prices(Section):
     """Prices in USD with the day they were looked up; check them against the price list of your region."""
 
@@ -179,6 +213,16 @@ class Prices(Section):
     registry_gb_month: float = 0.10
 
 
+class Disturbance(Section):
+    """What happens to all versions alike from so many minutes after the world's beginning: a dependency, a burst."""
+
+    after_minutes: Annotated[int, Field(ge=0)]
+    minutes: Annotated[int, Field(ge=1)]
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    latency_factor: Annotated[float, Field(gt=0)] = 1.0
+    requests_factor: Annotated[float, Field(ge=0)] = 1.0
+
+
 class Sandbox(Section):
     """The embedded AWS: its clock, its traffic and how much it hurts."""
 
@@ -188,7 +232,18 @@ class Sandbox(Section):
     requests_per_second: Annotated[float, Field(ge=0, le=100_000)] = 50.0
     seed: int = 1
     realism: bool = True
+    disturbances: tuple[Disturbance, ...] = ()
     allow_commands: tuple[str, ...] = ()
+    scenario: str | None = None  # a fault to play: its name, or the path of a file
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_is_known(cls, value: str | None) -> str | None:
+        if value is None or value in scenarios() or (value.endswith((".yaml", ".yml")) and Path(value).is_file()):
+            return value
+        near = [name for name in scenarios() if name.startswith(f"{value}-")]
+        hint = did_you_mean(value, scenarios(), otherwise="notebooks/reference/faults.md lists them")
+        raise ValueError(f"a fault, or the path of its file: {f'did you mean {near[0]}?' if near else hint}")
 
     @model_validator(mode="before")
     @classmethod
@@ -271,6 +326,7 @@ class Params(Section):
     pipeline: Pipeline = Pipeline()
     release: Release = Release()
     alarms: Alarms = Alarms()
+    objective: Objective = Objective()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()
     existing: Existing = Existing()
@@ -290,6 +346,12 @@ class Params(Section):
                 "repository.remote: must be named when target is sandbox and provider is github: "
                 "a path, such as that of a bare repository, or a URL"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_broken_on_aws(self) -> Params:
+        if self.target == "aws" and self.sandbox.scenario:
+            raise ValueError("sandbox.scenario: left out when target is aws: faults are played in a sandbox alone")
         return self
 
     @property
@@ -321,6 +383,9 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     data = document.value
     if isinstance(data.get("application"), str):
         data["application"] = str(_home(path) / data["application"])
+    chosen = data.get("sandbox")
+    if isinstance(chosen, dict) and str(chosen.get("scenario", "")).endswith((".yaml", ".yml")):
+        chosen["scenario"] = str(_home(path) / chosen["scenario"])
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))

@@ -31,6 +31,7 @@ from runbook_lib.preflight.live import (
 )
 from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Picture, Pipeline, Trouble
 from runbook_lib.preflight.reading import read_folder
+from runbook_lib.preflight.wish import Wish
 from runbook_lib.repository import read_repository
 from runbook_lib.service import read_service
 
@@ -70,11 +71,16 @@ def names_of(system: System) -> Names:
     )
 
 
-def read_system(account: Account, system: System, *, branch: str | None = None) -> Picture:
-    """The picture of a system of the parameters: its account, and the files on a branch (None: the pipeline's)."""
-    picture = _repository_files(account, system, branch)
+def read_system(account: Account, system: System, wish: Wish | None = None, *, branch: str | None = None) -> Picture:
+    """The picture of a system of the parameters: its account, and the files on a branch (None: the pipeline's).
+
+    What somebody wishes to make takes the place of what is there.
+    """
+    picture, wish = _repository_files(account, system, branch), wish or Wish()
+    if wish.pipeline:
+        picture = replace(picture, pipeline=Pipeline("the pipeline that is wished for", wish.pipeline))
     limit = system.params.release.limit_minutes
-    return replace(read_account(account, _names_now(account, system), picture), limit_minutes=limit)
+    return replace(read_account(account, wish.named(_names_now(account, system)), picture, wish), limit_minutes=limit)
 
 
 def _names_now(account: Account, system: System) -> Names:
@@ -103,10 +109,10 @@ def _repository_files(account: Account, system: System, branch: str | None) -> P
         return read_folder(Path(folder)) if found.files else Picture()
 
 
-def read_account(account: Account, names: Names, picture: Picture) -> Picture:
+def read_account(account: Account, names: Names, picture: Picture, wish: Wish | None = None) -> Picture:
     """The picture with its live side; parts that cannot be read become troubles."""
-    reader = _Reader(account)
-    live = reader.live(names)
+    reader = _Reader(account, wish or Wish())
+    live = reader.live(names, picture.files.appspec_subnets() if picture.files else ())
     pipeline = picture.pipeline or reader.part("pipeline", lambda: _pipeline(account, names))
     whole = replace(picture, live=live, pipeline=pipeline)
     live = replace(live, grants=reader.part("live.grants", lambda: tuple(permissions.read_grants(account, whole))))
@@ -123,8 +129,8 @@ def read_account(account: Account, names: Names, picture: Picture) -> Picture:
 class _Reader:
     """Reads part after part and keeps what goes wrong."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, account: Account, wish: Wish) -> None:
+        self.account, self.wish = account, wish
         self.troubles: list[Trouble] = []
 
     def part(self, part: str, read: Callable[[], Any]) -> Any:
@@ -143,10 +149,10 @@ class _Reader:
             Trouble(part, where, seen, "an answer", "allow the call, or run the check with another role")
         )
 
-    def live(self, names: Names) -> Live:
-        account, read = self.account, self.part
-        service = read("live.service", lambda: _service(account, names))
-        group = read("live.group", lambda: _group(account, names))
+    def live(self, names: Names, subnets: tuple[str, ...] = ()) -> Live:
+        account, read, wish = self.account, self.part, self.wish
+        service = read("live.service", lambda: service_of(wish.service) if wish.service else _service(account, names))
+        group = read("live.group", lambda: _group(account, names, wish.group))
         groups = (
             read("live.target_groups", lambda: _target_groups(account, service, group)) if service or group else None
         )
@@ -163,7 +169,7 @@ class _Reader:
             alarms=read("live.alarms", lambda: _alarms(account, group.alarms)) if group else None,
             project=read("live.project", lambda: _project(account, names.project)),
             registry=read("live.registry", lambda: _registry(account, names.registry)),
-            subnets=read("live.subnets", lambda: _subnets(account, service.subnets)) if service else None,
+            subnets=read("live.subnets", lambda: _subnets(account, (*service.subnets, *subnets))) if service else None,
             scaling=read("live.scaling", lambda: _scaling(account, names)),
             active=read("live.active", lambda: _active(account, names)) if group else None,
             starter=read("live.starter", lambda: _starter(account, names.rule)),
@@ -177,7 +183,11 @@ def _service(account: Account, names: Names) -> Service | None:
     found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service])["services"]
     if not found or found[0]["status"] == "INACTIVE":
         return None
-    one = found[0]
+    return service_of(found[0])
+
+
+def service_of(one: Mapping[str, Any]) -> Service:
+    """A service as DescribeServices shows it, or as CreateService is asked for it."""
     balancers = one.get("loadBalancers", ())
     network = one.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     deployments = one.get("deployments", ())
@@ -185,9 +195,9 @@ def _service(account: Account, names: Names) -> Service | None:
         name=one["serviceName"],
         controller=one.get("deploymentController", {}).get("type", "ECS"),
         scheduling=one.get("schedulingStrategy", "REPLICA"),
-        desired=one["desiredCount"],
-        running=one["runningCount"],
-        revision=one["taskDefinition"],
+        desired=one.get("desiredCount", 0),
+        running=one.get("runningCount", 0),
+        revision=one.get("taskDefinition", ""),
         target_groups=tuple(balancer["targetGroupArn"] for balancer in balancers),
         container=balancers[0]["containerName"] if balancers else "",
         port=balancers[0]["containerPort"] if balancers else 0,
@@ -195,7 +205,7 @@ def _service(account: Account, names: Names) -> Service | None:
         subnets=tuple(network.get("subnets", ())),
         public_ip=network.get("assignPublicIp") == "ENABLED",
         grace=one.get("healthCheckGracePeriodSeconds"),
-        connects=any(one.get("serviceConnectConfiguration", {}).get("enabled") for one in deployments),
+        connects=any(made.get("serviceConnectConfiguration", {}).get("enabled") for made in (one, *deployments)),
         task_sets=tuple(_task_set(task_set) for task_set in one.get("taskSets", ())),
         events=tuple(event["message"] for event in one.get("events", ())[:20]),
     )
@@ -234,18 +244,24 @@ def _secrets(container: Mapping[str, Any]) -> list[Mapping[str, str]]:
     return [*container.get("secrets", ()), *container.get("logConfiguration", {}).get("secretOptions", ())]
 
 
-def _group(account: Account, names: Names) -> Group:
+def _group(account: Account, names: Names, wished: Mapping[str, Any] | None) -> Group:
     client = account.client("codedeploy")
     application = client.get_application(applicationName=names.application)["application"]
+    if wished:
+        return group_of(wished, application)
     found = client.get_deployment_group(applicationName=names.application, deploymentGroupName=names.group)
-    one = found["deploymentGroupInfo"]
+    return group_of(found["deploymentGroupInfo"], application)
+
+
+def group_of(one: Mapping[str, Any], application: Mapping[str, Any]) -> Group:
+    """A group as GetDeploymentGroup shows it, or as CreateDeploymentGroup is asked for it."""
     pairs = one.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
     pair = pairs[0] if pairs else {}
     waits = one.get("blueGreenDeploymentConfiguration", {})
     ready, ending = waits.get("deploymentReadyOption", {}), waits.get("terminateBlueInstancesOnDeploymentSuccess", {})
     alarms, rollback = one.get("alarmConfiguration", {}), one.get("autoRollbackConfiguration", {})
     return Group(
-        name=one["deploymentGroupName"],
+        name=one.get("deploymentGroupName", ""),
         platform=application.get("computePlatform", "Server"),
         kind=one.get("deploymentStyle", {}).get("deploymentType", ""),
         option=one.get("deploymentStyle", {}).get("deploymentOption", ""),
@@ -261,7 +277,7 @@ def _group(account: Account, names: Names) -> Group:
         watches_alarms=alarms.get("enabled", False),
         ignores_unread_alarms=alarms.get("ignorePollAlarmFailure", False),
         rollback=frozenset(rollback.get("events", ())) if rollback.get("enabled") else frozenset(),
-        role=one["serviceRoleArn"],
+        role=one.get("serviceRoleArn", ""),
         services=tuple(f"{service['clusterName']}/{service['serviceName']}" for service in one.get("ecsServices", ())),
     )
 

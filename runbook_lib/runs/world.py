@@ -49,6 +49,7 @@ def arguments_for(params_file: str, settings: Sequence[str]) -> list[str]:
             next_step="choose another parameter file, or run single notebooks with `runbook run`",
         )
     figures = {name: getattr(chosen.sandbox, name) for name in FIGURES}
+    figures |= {"disturbances": [one.model_dump() for one in chosen.sandbox.disturbances]}
     figures |= {"allow_commands": list(chosen.sandbox.allow_commands)}
     figures |= {"connections": chosen.connections} if chosen.connections else {}
     texts = {name: json.dumps(value) for name, value in figures.items()}

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from runbook_lib.errors import BadInput
+from runbook_lib.sandbox import disturbance
+from runbook_lib.sandbox.disturbance import Disturbance
 
 START = 1772442000.0  # 2026-03-02T09:00:00Z
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
@@ -71,6 +73,7 @@ class Settings:
     eni_linger: float = 60.0
     requests_per_second: float = 50.0
     traffic: Literal["modelled", "live"] = "modelled"
+    disturbances: tuple[Disturbance, ...] = ()  # of modelled traffic; the first that covers a minute holds
     allow_commands: tuple[str, ...] = ()
     # connections that a person has completed: ARN -> full name of a repository -> its git remote (path or URL)
     connections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -84,6 +87,9 @@ class Settings:
                 _check_figure(figure.name, getattr(self, figure.name))
         if self.traffic == "live" and self.clock != "scaled":
             raise _bad("clock", self.clock, "scaled, because live traffic flows by the wall's time")
+        object.__setattr__(self, "disturbances", _disturbances(self.disturbances))
+        if self.disturbances and self.traffic == "live":
+            raise _bad("disturbances", self.disturbances, "none with live traffic: real processes cannot be disturbed")
         object.__setattr__(self, "build_phase_seconds", _phases(self.build_phase_seconds))
         object.__setattr__(self, "allow_commands", tuple(self.allow_commands))
         if not self.realism:
@@ -126,6 +132,13 @@ def _maps_remotes(value: Any) -> bool:
     return all(str(arn).startswith("arn:") for arn in value) and all(
         isinstance(remote, str) and "/" in name for name, remote in pairs
     )
+
+
+def _disturbances(given: Any) -> tuple[Disturbance, ...]:
+    try:
+        return tuple(disturbance.read(one) for one in given)
+    except (ValueError, TypeError) as error:
+        raise _bad("disturbances", given, f"a list, each {error}") from None
 
 
 def _check_figure(name: str, value: Any) -> None:

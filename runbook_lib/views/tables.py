@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,17 @@ def ending_table(journal: Journal) -> Table:
     ]
     verdicts = [entry.fields["verdict"] for entry in journal.of("checks")]
     rows.append({"what": "last verdict", "how many": verdicts[-1] if verdicts else "nothing was checked"})
+    for entry in journal.of("load"):
+        rows.append({"what": "requests sent meanwhile", "how many": entry.fields["sent"]})
+        rows.append({"what": "requests failed", "how many": _failed(entry.fields)})
     return table("What this run did", rows)
+
+
+def _failed(load: Mapping[str, Any]) -> str:
+    """How many requests of live traffic failed, and how: 71 (500: 71)."""
+    bad = {how: number for how, number in load["statuses"].items() if not how.isdigit() or int(how) >= 500}
+    how = ", ".join(f"{how}: {number}" for how, number in sorted(bad.items()))
+    return f"{load['failed']} ({how})" if load["failed"] else "0"
 
 
 class Progress:
@@ -169,20 +180,22 @@ class Progress:
         self.handle: Any = None
         self.last: str | None = None
 
-    def say(self, text: str) -> None:
-        """Tell the state; the same text twice is told once."""
+    def say(self, text: str, board: Table | None = None) -> None:
+        """Tell the state; the same text twice is told once.  Where it is redrawn, the board stands below it."""
         if text == self.last:
             return
         self.last = text
         if os.environ.get(PROGRESS) == "in_place" and _shell() is not None:
-            self._redraw(text)
+            self._redraw(text, board)
         else:
             print(text)  # noqa: T201 - progress is for the reader
 
-    def _redraw(self, text: str) -> None:
+    def _redraw(self, text: str, board: Table | None) -> None:
         from IPython.display import display
 
-        rich = {"text/plain": f"{self.title}: {text}"}
+        rich = {"text/plain": f"{self.title}: {text}" + (f"\n\n{board}" if board else "")}
+        if board is not None:
+            rich["text/html"] = f"<p>{escape(self.title)}: {escape(text)}</p>{board._repr_html_()}"
         if self.handle is None:
             self.handle = display(rich, raw=True, display_id=True)
         else:

@@ -29,6 +29,8 @@ class Settings:
         self.error_rate = float(environ.get("APP_ERROR_RATE", "0"))
         self.latency_ms = float(environ.get("APP_LATENCY_MS", "5"))
         self.latency_sigma = float(environ.get("APP_LATENCY_SIGMA", "0.35"))
+        self.leak_ms_per_minute = float(environ.get("APP_LEAK_MS_PER_MINUTE", "0"))
+        self.began = time.monotonic()
         self.healthy = environ.get("APP_HEALTH", "ok").lower() != "fail"
         self.start_seconds = float(environ.get("APP_START_SECONDS", "0"))
         crash = float(environ.get("APP_CRASH_AFTER_SECONDS", "-1"))
@@ -41,6 +43,7 @@ class Settings:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body leave together: two small packets wait 40 ms for an acknowledgement
     settings: Settings
 
     def do_GET(self):
@@ -61,7 +64,8 @@ class Handler(BaseHTTPRequestHandler):
     def take_time(self):
         """As long as the version takes: lognormal around its median."""
         if self.settings.latency_ms > 0:
-            median = self.settings.latency_ms / 1000
+            age = (time.monotonic() - self.settings.began) / 60
+            median = (self.settings.latency_ms + self.settings.leak_ms_per_minute * age) / 1000
             time.sleep(random.lognormvariate(math.log(median), self.settings.latency_sigma))
 
     def page(self):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Behaviour:
     error_rate: float = 0.001  # share of requests answered with 500
     latency_ms: float = 40.0  # median
     latency_sigma: float = 0.35  # of the lognormal distribution
+    leak_ms_per_minute: float = 0.0  # so much slower with every minute since the start
     health: str = "ok"  # or "fail"
     start_seconds: float = 5.0
     crash_after_seconds: float | None = None  # exit code 1 that long after the start; None: never
@@ -27,10 +28,15 @@ class Behaviour:
             error_rate=min(1.0, _number(environment, "APP_ERROR_RATE", cls.error_rate)),
             latency_ms=_number(environment, "APP_LATENCY_MS", cls.latency_ms),
             latency_sigma=_number(environment, "APP_LATENCY_SIGMA", cls.latency_sigma),
+            leak_ms_per_minute=_number(environment, "APP_LEAK_MS_PER_MINUTE", cls.leak_ms_per_minute),
             health="fail" if environment.get("APP_HEALTH", "ok").lower() == "fail" else "ok",
             start_seconds=_number(environment, "APP_START_SECONDS", cls.start_seconds),
             crash_after_seconds=crash if crash >= 0 else None,
         )
+
+    def aged(self, minutes: float) -> Behaviour:
+        """The behaviour so long after the start."""
+        return replace(self, latency_ms=self.latency_ms + self.leak_ms_per_minute * minutes)
 
 
 def _number(environment: Mapping[str, str], name: str, otherwise: float) -> float:

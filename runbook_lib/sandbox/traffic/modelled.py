@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox import disturbance
 from runbook_lib.sandbox.traffic.behaviour import Behaviour
 from runbook_lib.sandbox.traffic.tally import LONGEST, Outcome, Tally, count, minute_of, none_answered, store
 
@@ -35,7 +36,7 @@ def send(world: World, listener_arn: str, many: int) -> list[tuple[int, int]]:
 
     tally: Tally = {}
     listener = elbv2.listener(world, listener_arn)
-    _spread(world, tally, listener, many, generator(world, f"probe/{listener_arn}/{world.now}"))
+    _spread(world, tally, listener, many, world.now, generator(world, f"probe/{listener_arn}/{world.now}"))
     return [
         (outcome.status, int(ms))
         for outcome, counts in tally.items()
@@ -52,7 +53,7 @@ def reach(world: World, weights: Mapping[str, int]) -> Outcome | None:
     numbers = generator(world, f"reach/{world.ids.number('reach')}")
     chosen = numbers.choice(len(used), p=[weight / sum(used.values()) for weight in used.values()])
     tally: Tally = {}
-    _to_group(world, tally, list(used)[int(chosen)], 1, numbers)
+    _to_group(world, tally, list(used)[int(chosen)], 1, world.now, numbers)
     return next(outcome for outcome, counts in tally.items() if counts.sum())
 
 
@@ -71,11 +72,12 @@ def production(world: World) -> list[Listener]:
 
 def _draw(world: World, tally: Tally, listener: Listener, since: float, until: float) -> None:
     numbers = generator(world, f"{listener.load_balancer}/{since}/{until}")
-    many = int(numbers.poisson(world.settings.requests_per_second * (until - since)))
-    _spread(world, tally, listener, many, numbers)
+    rate = world.settings.requests_per_second * disturbance.now(world, since).requests_factor
+    many = int(numbers.poisson(rate * (until - since)))
+    _spread(world, tally, listener, many, since, numbers)
 
 
-def _spread(world: World, tally: Tally, listener: Listener, many: int, numbers: Any) -> None:
+def _spread(world: World, tally: Tally, listener: Listener, many: int, moment: float, numbers: Any) -> None:
     from runbook_lib.sandbox.services import elbv2
 
     weights = {group: weight for group, weight in elbv2.weights(world, listener.arn).items() if weight}
@@ -84,10 +86,10 @@ def _spread(world: World, tally: Tally, listener: Listener, many: int, numbers: 
     total = sum(weights.values())
     shares = numbers.multinomial(many, [weight / total for weight in weights.values()])
     for group, share in zip(weights, shares, strict=True):
-        _to_group(world, tally, group, int(share), numbers)
+        _to_group(world, tally, group, int(share), moment, numbers)
 
 
-def _to_group(world: World, tally: Tally, group: str, many: int, numbers: Any) -> None:
+def _to_group(world: World, tally: Tally, group: str, many: int, moment: float, numbers: Any) -> None:
     from runbook_lib.sandbox.services import ecs
     from runbook_lib.sandbox.services.elbv2 import targets_of
 
@@ -102,12 +104,14 @@ def _to_group(world: World, tally: Tally, group: str, many: int, numbers: Any) -
     each = numbers.multinomial(many, [1 / len(serving)] * len(serving))
     for target, share in zip(serving, each, strict=True):
         task = tasks.get(target.id)
-        listening = task is not None and task.answers_from is not None and task.answers_from <= world.now
+        since = task.answers_from if task else None
         name = f"{target.id}:{target.port}"
-        if task is None or not listening:
+        if task is None or since is None or since > world.now:
             count(tally, Outcome(group, name, 502, 0), none_answered(int(share)))
         else:
-            _answer(tally, group, name, Behaviour.of(task.environment), int(share), numbers)
+            age = (world.now - since) / 60
+            behaviour = disturbance.now(world, moment).felt_by(Behaviour.of(task.environment).aged(age))
+            _answer(tally, group, name, behaviour, int(share), numbers)
 
 
 def _answer(tally: Tally, group: str, target: str, behaviour: Behaviour, many: int, numbers: Any) -> None:
