@@ -71,7 +71,7 @@ def needs(account: Account, picture: Picture) -> Iterator[Need]:
     if live.starter and picture.pipeline:
         on = {"pipeline": (account.arn("codepipeline", live.names.pipeline),)}
         yield Need(ROLES, live.starter, ("codepipeline:StartPipelineExecution",), on)
-    if live.group:
+    if live.group and live.group.role:  # a group that is only wished for may not name its role yet
         yield from _shifting(account, live)
         yield from _passing("C9", live.group.role, live)
         for function in _hooks(picture):
@@ -90,7 +90,7 @@ def assumed(picture: Picture) -> Iterator[tuple[str, str]]:
     for role in live.definition.roles if live.definition else ():
         yield role, TASKS
     for part, service in ((live.project, "codebuild"), (live.group, "codedeploy")):
-        if part:
+        if part and part.role:
             yield part.role, f"{service}.amazonaws.com"
     if live.starter:
         yield live.starter, "events.amazonaws.com"
