@@ -36,6 +36,8 @@ CONVENTIONS = frozenset({"managedby", "provisionedby", "provisioner", "createdby
 
 # What a call changes: the ARN as its arguments make it, "service:resource", or the argument that is an ARN.
 CHANGES: Mapping[str, str] = {
+    "athena:delete_work_group": "athena:workgroup/{WorkGroup}",
+    "athena:update_work_group": "athena:workgroup/{WorkGroup}",
     "cloudwatch:delete_alarms": "cloudwatch:alarm:{AlarmNames[0]}",
     "cloudwatch:put_metric_alarm": "cloudwatch:alarm:{AlarmName}",
     "codebuild:delete_project": "codebuild:project/{name}",
@@ -59,6 +61,8 @@ CHANGES: Mapping[str, str] = {
     "elbv2:modify_load_balancer_attributes": "{LoadBalancerArn}",
     "elbv2:modify_target_group_attributes": "{TargetGroupArn}",
     "events:delete_rule": "events:rule/{Name}",
+    "events:disable_rule": "events:rule/{Name}",
+    "events:enable_rule": "events:rule/{Name}",
     "events:put_rule": "events:rule/{Name}",
     "events:put_targets": "events:rule/{Rule}",
     "events:remove_targets": "events:rule/{Rule}",
@@ -95,10 +99,14 @@ CHANGES: Mapping[str, str] = {
         "",
     ),
 }
-# What makes something of its own, or what operating is: runs, commits, objects, a closed way into a stage.  No template
-# is contradicted by it, and a rollback must never wait for somebody's consent.
+# What makes something of its own, or what operating is: runs, commits, objects, a closed way into a stage, scaling that
+# rests during a release.  No template is contradicted by it for longer than that, and a rollback must never wait for
+# somebody's consent.
 FREE = frozenset(
     {
+        "application-autoscaling:register_scalable_target",
+        "athena:create_work_group",
+        "athena:start_query_execution",
         "codebuild:create_project",
         "codecommit:create_branch",
         "codecommit:create_commit",
@@ -134,6 +142,7 @@ FREE = frozenset(
         "iam:create_service_linked_role",
         "logs:create_log_group",
         "s3:create_bucket",
+        "s3:delete_object",
         "s3:delete_objects",
         "s3:put_object",
     }
@@ -169,7 +178,12 @@ def refuse(plan: Plan, account: Account) -> None:
 
 
 def claimed(plan: Plan, account: Account) -> Iterator[tuple[Step, Owned]]:
-    """The steps that would change what a stack owns, each with the claim that stands against it."""
+    """The steps that would change what a stack owns, each with the claim that stands against it.
+
+    Where the runbooks made everything themselves and nothing is listed, nobody can claim anything.
+    """
+    if not account.claims and not account.adopted:
+        return
     answers = {**plan.given, **{step.id: step.present for step in plan.steps if step.present is not None}}
     for step in plan.needed:
         arn = changed(step, account, answers)
@@ -233,8 +247,22 @@ def _claim(account: Account, arn: str) -> Owned | None:
     listed = next((claim for claim in account.claims if same(claim.resource, arn)), None)
     if listed or not account.adopted:
         return listed
-    owner = owner_of(read_tags(account, arn))
+    owner = owner_of(_tags_or_refusal(account, arn))
     return Owned(resource=arn, by=owner) if owner else None
+
+
+def _tags_or_refusal(account: Account, arn: str) -> dict[str, str]:
+    from botocore.exceptions import ClientError
+
+    try:
+        return read_tags(account, arn)
+    except ClientError as error:
+        raise Refused(
+            where=error.operation_name,
+            seen=f"{error.response['Error']['Code']}: the tags of {arn} could not be read",
+            wanted="to know whether a stack owns it, before it is changed",
+            next_step="allow the call; or list the resource under `owned` with consent: true. Nothing was changed",
+        ) from error
 
 
 def same(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from runbook_lib.preflight.live import (
     Alarm,
     Definition,
     Deployment,
-    Grant,
     Group,
     Live,
     Names,
@@ -116,7 +115,7 @@ def read_account(account: Account, names: Names, picture: Picture, wish: Wish | 
     live = reader.live(names, picture.files.appspec_subnets() if picture.files else ())
     pipeline = picture.pipeline or reader.part("pipeline", lambda: _pipeline(account, names))
     whole = replace(picture, live=live, pipeline=pipeline)
-    live = replace(live, grants=reader.part("live.grants", lambda: _grants(account, whole)))
+    live = replace(live, grants=reader.part("live.grants", lambda: tuple(permissions.read_grants(account, whole))))
     absent = {f"live.{part}": "the account has none" for part in Live.__dataclass_fields__}
     return replace(
         picture,
@@ -173,14 +172,11 @@ class _Reader:
             subnets=read("live.subnets", lambda: _subnets(account, (*service.subnets, *subnets))) if service else None,
             scaling=read("live.scaling", lambda: _scaling(account, names)),
             active=read("live.active", lambda: _active(account, names)) if group else None,
+            starter=read("live.starter", lambda: _starter(account, names.rule)),
             event_pattern=read("live.event_pattern", lambda: _event_pattern(account, names.rule)),
             stack=read("live.stack", lambda: _stack(account, names, routes or ())) if service else None,
             returnable=read("live.returnable", lambda: _returnable(account, names)),
         )
-
-
-def _grants(account: Account, picture: Picture) -> tuple[Grant, ...]:
-    return tuple(grant for need in permissions.needs(account, picture) for grant in permissions.simulate(account, need))
 
 
 def _service(account: Account, names: Names) -> Service | None:
@@ -230,7 +226,22 @@ def _definition(account: Account, arn: str) -> Definition:
         cpu=found.get("cpu", ""),
         memory=found.get("memory", ""),
         roles=tuple(found[key] for key in ("executionRoleArn", "taskRoleArn") if found.get(key)),
+        execution_role=found.get("executionRoleArn", ""),
+        log_groups=tuple(dict.fromkeys(_log_groups(found["containerDefinitions"]))),
+        secrets=tuple(one["valueFrom"] for container in found["containerDefinitions"] for one in _secrets(container)),
     )
+
+
+def _log_groups(containers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for container in containers:
+        told = container.get("logConfiguration", {})
+        if told.get("logDriver") == "awslogs":
+            yield told.get("options", {}).get("awslogs-group", "")
+
+
+def _secrets(container: Mapping[str, Any]) -> list[Mapping[str, str]]:
+    """Those of the environment and those of the log driver."""
+    return [*container.get("secrets", ()), *container.get("logConfiguration", {}).get("secretOptions", ())]
 
 
 def _group(account: Account, names: Names, wished: Mapping[str, Any] | None) -> Group:
@@ -352,7 +363,15 @@ def _project(account: Account, name: str) -> Project | None:
     if not found:
         return None
     environment = found[0]["environment"]
-    return Project(name, environment.get("privilegedMode", False), environment["type"], found[0]["serviceRole"])
+    logs = found[0].get("logsConfig", {}).get("cloudWatchLogs", {})
+    return Project(
+        name=name,
+        privileged=environment.get("privilegedMode", False),
+        environment=environment["type"],
+        role=found[0]["serviceRole"],
+        # Builds write to /aws/codebuild/<project> where the project names no group (CodeBuild user guide).
+        logs="" if logs.get("status") == "DISABLED" else logs.get("groupName") or f"/aws/codebuild/{name}",
+    )
 
 
 def _registry(account: Account, name: str) -> Registry:
@@ -412,6 +431,11 @@ def _event_pattern(account: Account, rule: str) -> dict[str, object] | None:
     found = account.client("events").describe_rule(Name=rule)
     pattern: dict[str, object] = json.loads(found["EventPattern"]) if "EventPattern" in found else {}
     return pattern if found["State"] == "ENABLED" else None
+
+
+def _starter(account: Account, rule: str) -> str | None:
+    targets = account.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+    return next((target["RoleArn"] for target in targets if "RoleArn" in target), None)
 
 
 def _stack(account: Account, names: Names, routes: tuple[Route, ...]) -> str | None:

@@ -133,6 +133,7 @@ class Project:
     privileged: bool
     environment: str  # LINUX_CONTAINER, ARM_CONTAINER ...
     role: str
+    logs: str = ""  # log group of its builds; empty where they write none
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,9 @@ class Definition:
     cpu: str
     memory: str
     roles: tuple[str, ...]
+    execution_role: str = ""
+    log_groups: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()  # what their valueFrom names
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Grant:
-    """What IAM's simulator says of one action of a role; `seen_all` is false where a condition could not be told."""
+    """What IAM says of one action of a role; `seen_all` is false where a condition could not be told.
+
+    `because` says what decided, where more did than the absence of a statement; `limited` names what beyond the role's
+    own policies says no; `passed_to` is the service that a role is passed to.
+    """
 
     rule: str
     role: str
@@ -194,6 +202,9 @@ class Grant:
     resource: str
     decision: str  # allowed, implicitDeny, explicitDeny; missing: there is no such function
     seen_all: bool
+    because: str = ""
+    limited: str = ""
+    passed_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,7 @@ class Live:
     scaling: Scaling | None = None
     active: tuple[Deployment, ...] | None = None
     event_pattern: dict[str, object] | None = None
+    starter: str | None = None  # ARN of the role with which the event rule starts the pipeline
     grants: tuple[Grant, ...] | None = None
     stack: str | None = None  # who owns the service or a listener, as their tags say it
     returnable: int | None = None  # runs on the pipeline's present structure that deployed well

@@ -1,150 +1,160 @@
-"""Asks IAM what the roles of a delivery may do: every action that their work needs, on the resources that it touches.
+"""Asks IAM's simulator what the roles of a delivery may do, and reads who may take them on.
 
-Which actions: CodePipeline user guide, action-reference-ECSbluegreen, action-reference-CodeBuild and security-iam; ECS
-developer guide, codedeploy_IAM_role; CodeDeploy user guide, troubleshooting-ecs. A simulation sees the policies of the
-role alone: trust, keys, endpoints and the organisation's policies stay unseen.
+A simulation sees the policies of the role, its boundary and the organisation's policies; trust is read beside it; the
+policies of keys and endpoints stay unseen.  Source: IAM API reference, SimulatePrincipalPolicy and EvaluationResult.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from runbook_lib.preflight.live import Grant, Live
+from runbook_lib.preflight.actions import action
+from runbook_lib.preflight.lacking import DENIED, MISSING, ROLES, TRUST, UNSEEN
+from runbook_lib.preflight.live import Grant
+from runbook_lib.preflight.needs import Need, assumed, needs
 from runbook_lib.preflight.picture import Picture
 
 if TYPE_CHECKING:
     from runbook_lib.account import Account
 
-TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-CLONES = {"CodeCommit": "codecommit:GitPull", "CodeStarSourceConnection": "codestar-connections:UseConnection"}
-DEPLOY = (
-    "ecs:DescribeServices",
-    "ecs:CreateTaskSet",
-    "ecs:UpdateServicePrimaryTaskSet",
-    "ecs:DeleteTaskSet",
-    "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:DescribeListeners",
-    "elasticloadbalancing:ModifyListener",
-    "elasticloadbalancing:DescribeRules",
-    "elasticloadbalancing:ModifyRule",
-    "cloudwatch:DescribeAlarms",
-)
-
-
-@dataclass(frozen=True)
-class Need:
-    """Something that a role must be allowed, and the failure mode that follows when it is not."""
-
-    rule: str
-    role: str  # ARN
-    actions: tuple[str, ...]
-    resource: str = "*"
-    passed_to_tasks: bool = False
-
-
-def needs(account: Account, picture: Picture) -> Iterator[Need]:
-    """What the roles of the picture need; parts that are not there need nothing."""
-    live = picture.live
-    if live is None:
-        return
-    yield from _pipeline_needs(account, picture, live)
-    if live.group:
-        yield Need("C9", live.group.role, DEPLOY)
-        yield from _passing("C9", live.group.role, live)
-        for function in _hooks(picture):
-            yield Need("D5", live.group.role, ("lambda:InvokeFunction",), _function_arn(account, function))
-            yield from _reporting(account, function)
-
-
-def _pipeline_needs(account: Account, picture: Picture, live: Live) -> Iterator[Need]:
-    pipeline = picture.pipeline
-    if pipeline is None or "roleArn" not in pipeline.definition:
-        return
-    role = str(pipeline.definition["roleArn"])
-    for action in pipeline.blue_green:
-        own = str(action.content.get("roleArn", role))
-        application = str(action.configuration.get("ApplicationName", ""))
-        group = f"deploymentgroup:{application}/{action.configuration.get('DeploymentGroupName', '')}"
-        on_group = account.arn("codedeploy", group)
-        yield Need("A11", own, ("codedeploy:CreateDeployment", "codedeploy:GetDeployment"), on_group)
-        revisions = ("GetApplication", "GetApplicationRevision", "RegisterApplicationRevision")
-        on_application = account.arn("codedeploy", f"application:{application}")
-        yield Need("A11", own, tuple(f"codedeploy:{name}" for name in revisions), on_application)
-        config = live.group.config if live.group else "*"
-        on_config = account.arn("codedeploy", f"deploymentconfig:{config}")
-        yield Need("A11", own, ("codedeploy:GetDeploymentConfig",), on_config)
-        yield Need("A11", own, ("ecs:RegisterTaskDefinition",))
-        yield from _passing("A11", own, live)
-        if picture.files and picture.files.taskdef and picture.files.taskdef.root.get("tags"):
-            yield Need("A12", own, ("ecs:TagResource",), account.arn("ecs", "task-definition/*"))
-    bucket = str(pipeline.definition.get("artifactStore", {}).get("location", ""))
-    if bucket:
-        arn = f"arn:{account.partition}:s3:::{bucket}"
-        yield Need("A13", role, ("s3:GetObject", "s3:PutObject"), f"{arn}/*")
-    yield from _clones(account, picture, live)
-
-
-def _clones(account: Account, picture: Picture, live: Live) -> Iterator[Need]:
-    pipeline, project = picture.pipeline, live.project
-    if pipeline is None or project is None:
-        return
-    for provider, needed in CLONES.items():
-        for action in pipeline.actions(provider):
-            told = action.configuration
-            if told.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF":
-                repository = account.arn("codecommit", str(told.get("RepositoryName", "")))
-                yield Need("A14", project.role, (needed,), str(told.get("ConnectionArn", repository)))
-
-
-def _passing(rule: str, role: str, live: Live) -> Iterator[Need]:
-    for passed in live.definition.roles if live.definition else ():
-        yield Need(rule, role, ("iam:PassRole",), passed, passed_to_tasks=True)
-
-
-def _hooks(picture: Picture) -> tuple[str, ...]:
-    hooks = picture.files.appspec.root.get("Hooks") if picture.files and picture.files.appspec else None
-    return tuple(dict.fromkeys(item.pairs[0][1].raw for item in hooks.items if item.pairs)) if hooks else ()
-
-
-def _function_arn(account: Account, function: str) -> str:
-    return function if function.startswith("arn:") else account.arn("lambda", f"function:{function}")
-
-
-def _reporting(account: Account, function: str) -> Iterator[Need]:
-    try:
-        found = account.client("lambda").get_function_configuration(FunctionName=function)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        yield Need("D6", "", (), function)  # a hook that does not exist reports nothing
-        return
-    yield Need("D6", found["Role"], ("codedeploy:PutLifecycleEventHookExecutionStatus",))
+ASSUMING = {"sts:AssumeRole", "sts:*", "*"}
 
 
 def simulate(account: Account, need: Need) -> Iterator[Grant]:
-    """What the simulator says to each action of a need."""
+    """What the simulator says to each action of a need, resource by resource."""
     if not need.role:
-        yield Grant(need.rule, "", f"the function {need.resource}", need.resource, "missing", seen_all=True)
+        for function in need.on["function"]:
+            yield Grant(need.rule, "", f"the function {function}", function, MISSING, seen_all=True)
         return
-    context: list[dict[str, Any]] = []
-    if need.passed_to_tasks:
-        pairs = TO_TASKS.items()
-        context = [{"ContextKeyName": k, "ContextKeyValues": [v], "ContextKeyType": "string"} for k, v in pairs]
+    for resources, names in _together(need).items():
+        context = {"aws:RequestedRegion": account.region, "aws:PrincipalArn": need.role, **need.context}
+        for result in _asked(account, need.role, names, resources, context):
+            yield from _grants(need, result)
+
+
+def _together(need: Need) -> dict[tuple[str, ...], list[str]]:
+    """The actions of a need by the resources that they are asked of: one call each."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in need.actions:
+        known = action(name)
+        arns = next((need.on[kind] for kind in known.resources if need.on.get(kind)), ("*",))
+        found.setdefault(arns, []).append(known.name)
+    return found
+
+
+def _asked(
+    account: Account, role: str, names: Sequence[str], resources: Sequence[str], context: Mapping[str, str]
+) -> Iterator[Mapping[str, Any]]:
+    carried = {key: value for key, value in context.items() if any(action(name).carries(key) for name in names)}
+    entries = [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for key, value in sorted(carried.items())
+    ]
     pages = (
         account.client("iam")
         .get_paginator("simulate_principal_policy")
-        .paginate(
-            PolicySourceArn=need.role,
-            ActionNames=list(need.actions),
-            ResourceArns=[need.resource],
-            ContextEntries=context,
-        )
+        .paginate(PolicySourceArn=role, ActionNames=list(names), ResourceArns=list(resources), ContextEntries=entries)
     )
     for page in pages:
-        for one in page["EvaluationResults"]:
-            seen = not one.get("MissingContextValues")
-            yield Grant(need.rule, need.role, one["EvalActionName"], need.resource, one["EvalDecision"], seen_all=seen)
+        yield from page["EvaluationResults"]
+
+
+def _grants(need: Need, result: Mapping[str, Any]) -> Iterator[Grant]:
+    """A grant for each resource: missing keys stand in the answers about them, and in the whole where it is about *."""
+    for one in result.get("ResourceSpecificResults") or [result]:
+        decision = one.get("EvalResourceDecision", result["EvalDecision"])
+        asked = {*one.get("MissingContextValues", ()), *result.get("MissingContextValues", ())}
+        carried = sorted(key for key in asked if action(result["EvalActionName"]).carries(key))
+        yield Grant(
+            rule=need.rule,
+            role=need.role,
+            action=result["EvalActionName"],
+            resource=one.get("EvalResourceName", "*"),
+            decision=decision,
+            seen_all=not carried,
+            because=_because(one, decision, carried, sorted(asked - set(carried))),
+            limited=_limited((result, one)),
+            passed_to=need.context.get("iam:PassedToService", ""),
+        )
+
+
+def _because(result: Mapping[str, Any], decision: str, carried: Sequence[str], never: Sequence[str]) -> str:
+    """What decided, in words; empty when nothing but the absence of a statement did."""
+    if carried:
+        return f"a policy asks for {', '.join(carried)}, which only the real call has"
+    if decision != "allowed" and never:
+        return f"a policy asks for {', '.join(never)}, which no call of this action carries"
+    if decision == "explicitDeny":
+        named = {one["SourcePolicyId"] for one in result.get("MatchedStatements", ())}
+        return f"denied by {', '.join(sorted(named))}" if named else ""
+    return ""
+
+
+def _limited(results: Iterable[Mapping[str, Any]]) -> str:
+    """Which limit beyond the role's own policies says no; empty when none does."""
+    for one in results:
+        if one.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary") is False:
+            return "the permissions boundary"
+        if one.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations") is False:
+            return "a policy of the organisation"
+    return ""
+
+
+# ---- trust
+
+
+def trusts(account: Account, role: str, service: str) -> Grant:
+    """Whether a role lets a service take it on, as its trust policy says; conditions are seen by nobody beforehand."""
+    document = account.client("iam").get_role(RoleName=_name(role))["Role"]["AssumeRolePolicyDocument"]
+    listed = document["Statement"]
+    about = [one for one in (listed if isinstance(listed, list) else [listed]) if _is_about(one, service)]
+    effects = {one["Effect"] for one in about}
+    decision = "explicitDeny" if "Deny" in effects else "allowed" if effects else DENIED
+    conditions = any(one.get("Condition") for one in about)
+    because = "its trust has conditions that only the real call meets" if conditions else ""
+    return Grant(ROLES, role, "sts:AssumeRole", service, decision, not conditions, because, limited=TRUST)
+
+
+def _is_about(told: Mapping[str, Any], service: str) -> bool:
+    who = told.get("Principal", {})
+    services = _list(who.get("Service")) if isinstance(who, dict) else [service]
+    return service in services and bool(ASSUMING & set(_list(told.get("Action"))))
+
+
+def _list(value: Any) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _name(role: str) -> str:
+    return role.rpartition("/")[2]
+
+
+# ---- all of it
+
+
+def read_grants(account: Account, picture: Picture) -> Iterator[Grant]:
+    """What every role of the picture may do and who may take it on, in the order of the work."""
+    for need in needs(account, picture):
+        yield from _unless_beyond(account, need.rule, need.role, partial(simulate, account, need))
+    for role, service in assumed(picture):
+        yield from _unless_beyond(account, ROLES, role, partial(_trust, account, role, service))
+
+
+def _trust(account: Account, role: str, service: str) -> Iterator[Grant]:
+    yield trusts(account, role, service)
+
+
+def _unless_beyond(account: Account, rule: str, role: str, ask: Callable[[], Iterator[Grant]]) -> tuple[Grant, ...]:
+    """The answers; instead of them, that the role is in another account, where nobody here can ask, or is gone."""
+    if role and role.split(":")[4] != account.id:
+        return (Grant(rule, role, "what it needs", role, UNSEEN, seen_all=False, because="it is in another account"),)
+    try:
+        return tuple(ask())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        return (Grant(rule, role, f"the role {_name(role)}", role, MISSING, seen_all=True),)

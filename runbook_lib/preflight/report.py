@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from runbook_lib.check import Verdict
+from runbook_lib.preflight.lacking import policies
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.preflight.rule import Answer, Rule, of_trouble, skip
 from runbook_lib.preflight.rules import RULES
@@ -30,6 +32,7 @@ class Report:
     """Everything that was asked, in the order of the rules."""
 
     asked: tuple[Asked, ...]
+    policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # role -> the least policy that it lacks
 
     @property
     def verdict(self) -> Verdict:
@@ -44,7 +47,10 @@ class Report:
 
 def examine(picture: Picture, rules: Sequence[Rule] = RULES) -> Report:
     """Ask every rule; a rule whose parts are missing is skipped with the reason."""
-    return Report(tuple(Asked(stories()[rule.id], tuple(_answers(rule, picture))) for rule in rules))
+    asked = tuple(Asked(stories()[rule.id], tuple(_answers(rule, picture))) for rule in rules)
+    ids = {rule.id for rule in rules}
+    grants = picture.live.grants if picture.live else None
+    return Report(asked, policies(grant for grant in grants or () if grant.rule in ids))
 
 
 def _answers(rule: Rule, picture: Picture) -> Iterator[Answer]:

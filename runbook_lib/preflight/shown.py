@@ -22,6 +22,9 @@ def _tree(report: Report, all_answers: bool) -> Iterator[str]:
         for one in asked:
             yield _question(one)
             yield from _answers(one, all_answers)
+    for role, policy in sorted(report.policies.items()):
+        yield f"What {role} lacks, as the least policy that allows it"
+        yield json.dumps(policy, indent=2)
     yield summary(report)
 
 
@@ -65,4 +68,5 @@ def as_json(report: Report) -> str:
         }
         for one in report.asked
     ]
-    return json.dumps({"version": VERSION, "verdict": str(report.verdict), "questions": asked}, indent=1)
+    told = {"version": VERSION, "verdict": str(report.verdict), "questions": asked, "policies": dict(report.policies)}
+    return json.dumps(told, indent=1)

@@ -17,6 +17,7 @@ SECTIONS = {
     "D": "Starting and running the deployment",
     "E": "Waiting, rollback, drift, tooling",
     "documents": "The files themselves",
+    "roles": "Roles",
 }
 
 
@@ -36,7 +37,7 @@ class Story:
     @property
     def section(self) -> str:
         """The part of the system that it belongs to."""
-        return SECTIONS.get(self.id[:1] if self.id[1:].isdigit() else "", SECTIONS["documents"])
+        return SECTIONS.get(self.id[:1] if self.id[1:].isdigit() else self.id, SECTIONS["documents"])
 
 
 @cache

@@ -151,7 +151,8 @@ class _Chart:
         return self.nodes[key].partition("[")[0]
 
     def edge(self, left: str, right: str, words: str = "") -> None:
-        self.edges.append(f"{left} {f'-- {words} ' if words else ''}--> {right}")
+        label = f'|"{_plain(words)}"|' if words else ""
+        self.edges.append(f"{left} -->{label} {right}")
 
     def lines(self) -> Iterator[str]:
         yield from (f"  {node}" for node in self.nodes.values())

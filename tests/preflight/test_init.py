@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from runbook_lib import params, sandbox
 from runbook_lib.account import SANDBOX_URL, Account
@@ -26,6 +27,7 @@ from runbook_lib.system import System
 
 PARAMS = str(Path(__file__).parents[2] / "params" / "sandbox.yaml")
 STACK = {"Key": "aws:cloudformation:stack-name", "Value": "web-prod"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": "/dev/null"}
 World = tuple[Account, System]
 Bring = Callable[[str], World]
 
@@ -227,6 +229,23 @@ def test_a_tag_that_came_later_is_seen_before_a_change(bring: Bring, tmp_path: P
         run.apply(run.plan(move.plan_second_service))
 
 
+def test_whose_tags_cannot_be_read_is_not_changed(
+    bring: Bring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not knowing the owner is no consent."""
+    account, system = bring("rolling")
+    file = written(tmp_path, found((account, system), system.rolling_service))
+    run = begin("15_move_service", str(file), world="rolling")
+    plan = move.plan_second_service(run.account, run.system)
+
+    def denied(**told: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeTags")
+
+    monkeypatch.setattr(run.account.client("elbv2"), "describe_tags", denied)
+    with pytest.raises(Refused, match="AccessDenied: the tags of arn:aws:elasticloadbalancing"):
+        run.apply(plan)
+
+
 def test_with_consent_the_plan_is_applied(bring: Bring, tmp_path: Path) -> None:
     """A person has said that it may."""
     account, system = bring("rolling")
@@ -298,7 +317,7 @@ def test_the_file_is_a_yaml_file(workplace: Path, capsys: pytest.CaptureFixture[
 def test_a_served_world_is_read_as_its_user_does(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The account is the one that answers; another one than named is refused; the file passes as a parameter file."""
+    """The account is the one that answers; another one is refused; the file is one of the sandbox, or one of AWS."""
     with served_world(arguments_for(PARAMS, []), log=workplace / "log") as environment:
         monkeypatch.setenv(SANDBOX_URL, environment[SANDBOX_URL])
         account, system = opened(PARAMS)
@@ -308,8 +327,17 @@ def test_a_served_world_is_read_as_its_user_does(
         assert main([*call, "--account", account.id]) == 0
         assert main(["check", "-f", "params/orders.yaml"]) == 3
         told = capsys.readouterr().out
+        monkeypatch.delenv(SANDBOX_URL)
+        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": environment[SANDBOX_URL]}.items():
+            monkeypatch.setenv(name, value)
+        assert main([*call, "--output", "aws.yaml"]) == 2
+        assert "the region of the service" in capsys.readouterr().err
+        assert main([*call, "--output", "aws.yaml", "--region", account.region]) == 0
+        assert main(["check", "-f", "aws.yaml"]) == 3
     assert "FAIL         C1   Has the service the CODE_DEPLOY controller?" in told
     assert "15_move_service" in told
+    chosen = params.load("aws.yaml")
+    assert (chosen.target, chosen.account, chosen.region) == ("aws", account.id, account.region)
 
 
 def test_the_move_goes_through_under_other_names(bring: Bring, tmp_path: Path) -> None:

