@@ -73,7 +73,7 @@ def images(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_taskdef(picture: Picture) -> Iterator[Edit]:
-    """What describe added and null, ports in quotes, Fargate's network mode, commas before brackets."""
+    """Keys that describe added or that are null, ports in quotes, Fargate's network mode, commas before brackets."""
     document = picture.files.taskdef if picture.files else None
     if document is not None:
         yield from taskdef_repair.without_commas(document.source)
@@ -81,7 +81,7 @@ def mend_taskdef(picture: Picture) -> Iterator[Edit]:
 
 
 def mend_appspec(picture: Picture) -> Iterator[Edit]:
-    """Version, type and a port in quotes."""
+    """Version and type, of which CodeDeploy takes one alone, and a port in quotes."""
     document = picture.files.appspec if picture.files else None
     yield from appspec_repair.repairs(document) if document else ()
 

@@ -68,7 +68,7 @@ def appspec_file(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_appspec_file(picture: Picture) -> Iterator[Edit]:
-    """The same for the AppSpec."""
+    """The AppSpec handed over, where it is there and only the artifact lacks it."""
     yield from _handed_over(picture, [deploy.appspec for deploy in picture.deploys()])
 
 
@@ -184,7 +184,7 @@ def softened(files: Files, finding: Finding) -> Answer:
 
 
 def mend_image_detail(picture: Picture) -> Iterator[Edit]:
-    """A command that writes imageDetail.json with the image that is handed over today, and its entry."""
+    """A command that writes imageDetail.json with the image that is handed over today, and its entry in artifacts."""
     files, spec = _files(picture), _files(picture).buildspec
     # A name that is nearly right is mended first (A3): then the file is written once.
     if spec is None or picture.rolls() or files.of("image_file_name"):
@@ -213,7 +213,7 @@ def image_file_name(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_image_file_name(picture: Picture) -> Iterator[Edit]:
-    """The name that is meant, in the commands and in the artifacts."""
+    """A name that is nearly right, in the commands and in the artifacts."""
     spec = _files(picture).buildspec
     if spec is not None:
         yield from _certain(lambda: names_mended(spec) or Edit(spec.source.name, "", "", ()))
@@ -324,7 +324,7 @@ def task_definition(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_task_definition(picture: Picture) -> Iterator[Edit]:
-    """The fixed text, unless a command of the build fills in the file."""
+    """TaskDefinition as the text that the deploy action replaces, unless a command of the build fills in the file."""
     files = _files(picture)
     if files.appspec is not None and not files.is_filled_in(files.appspec.source.name):
         made = placeholder_written(files.appspec)
@@ -356,7 +356,7 @@ def balancer_object(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_balancer(picture: Picture) -> Iterator[Edit]:
-    """The same keys without the dashes before them."""
+    """LoadBalancerInfo as one object: the same keys without the dashes before them."""
     document = _files(picture).appspec
     made = balancer_as_object(document) if document else None
     yield from [made] if made else ()
