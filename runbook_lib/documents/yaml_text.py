@@ -35,7 +35,7 @@ def parse_yaml(text: str | bytes | Source, *, name: str) -> Document:
     return _read(source_of(text, name=name))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _read(source: Source) -> Document:
     """A document is never changed, and its facts, its checks and its repairs each begin with it."""
     if len(source.text) > LARGEST_YAML:

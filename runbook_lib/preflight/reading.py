@@ -40,6 +40,7 @@ IMAGES: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
 }
 
 
+MOST_OTHERS = 8
 # What a file lacks as the one that the pipeline reads; another file of its kind may well be for something else.
 OF_THE_ONE_READ = frozenset(
     {
@@ -129,7 +130,11 @@ class _Reader:
 
     def _others(self, part: str) -> Iterator[Source]:
         """Further files of the same kind: another pipeline may read them."""
-        for name in self.names[part][1:]:
+        _, *others = self.names[part]
+        if len(others) > MOST_OTHERS:
+            seen, wanted = f"{len(others)} further files of this kind", f"at most {MOST_OTHERS}, which are read"
+            self.troubles.append(Trouble(f"others.{part}", others[MOST_OTHERS], seen, wanted, "check its folder alone"))
+        for name in others[:MOST_OTHERS]:
             found = self.tried(f"others.{part}", partial(self.tree.read, name))
             if found:
                 yield found

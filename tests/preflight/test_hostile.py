@@ -157,3 +157,12 @@ def test_a_hostile_pipeline_definition_is_an_answer_too(content: bytes, tmp_path
     (tmp_path / "pipeline.json").write_bytes(content)
     assert main(["check", str(tmp_path), "--pipeline", str(tmp_path / "pipeline.json")]) in (0, 3)
     assert main(["check", str(tmp_path), "--pipeline", str(tmp_path / "gone.json")]) == 3
+
+
+def test_of_very_many_files_of_a_kind_the_first_are_read_and_the_others_told(tmp_path: Path) -> None:
+    """What was not read is in doubt."""
+    for number in range(15):
+        (tmp_path / f"buildspec{number:02}.yml").write_text(commands("      - true\n"), encoding="utf-8")
+    answers = next(one.answers for one in asked(tmp_path).asked if one.story.id == "buildspec")
+    (doubt,) = (answer for answer in answers if answer.verdict is Verdict.INCONCLUSIVE)
+    assert (doubt.where, doubt.seen) == ("buildspec09.yml", "14 further files of this kind")

@@ -109,7 +109,7 @@ class Trace:
     entered: dict[str, Command] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def trace(spec: Buildspec) -> Trace:
     """Follow the commands in the order in which CodeBuild runs them; nobody changes what was seen."""
     walker = _Walker(spec)
