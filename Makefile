@@ -16,7 +16,7 @@ FORK := JUPYTER_DEFAULT_PROVISIONER_NAME=runbook-fork
 LIVELY := -p sandbox.traffic=live -p sandbox.scale=30 -p sandbox.requests_per_second=100
 PARAMETERS := $(if $(filter-out 0,$(LIVE)),$(LIVELY))
 
-.PHONY: help demo lab test test-full lint types tests nbval bench refresh simulated faults lock clean
+.PHONY: help demo lab test test-full lint types tests nbval bench refresh simulated faults rules lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ simulated: $(READY)  ## write the page of what the sandbox simulates anew
 
 faults: $(READY)  ## write the page of the faults that can be played anew
 	@$(BIN)/python -m tests.faults
+
+rules: $(READY)  ## write the page of what `runbook check` asks anew
+	@$(BIN)/python -m tests.rules_page
 
 lock: $(READY)  ## resolve the lock file anew, for Python 3.11 to 3.13
 	@$(BIN)/pip install -q $(UV)

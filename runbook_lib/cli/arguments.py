@@ -47,8 +47,14 @@ def add_yes(parser: argparse.ArgumentParser) -> None:
 
 def agree(what: str, *, yes: bool) -> None:
     """Go on when somebody agrees: by --yes, or by answering the question at a terminal; else nothing is written."""
-    if yes or (sys.stdin.isatty() and input(f"{what}: write them? [y/N] ").strip().lower() in ("y", "yes")):
+    if yes or (sys.stdin.isatty() and _asked(f"{what}: write them? [y/N] ") in ("y", "yes")):
         return
     raise GateClosed(
         where=what, seen="nobody agreed", wanted="--yes", next_step="look at the diff, then run it again with --yes"
     )
+
+
+def _asked(question: str) -> str:
+    """The answer at the terminal; the end of the input is no answer."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,14 +61,16 @@ def _fixed(arguments: argparse.Namespace) -> Report:
         seen = "a parameter file" if arguments.file else "no folder"
         next_step = "runbook check DIR --fix: what lies in a repository of AWS is changed by the runbooks alone"
         raise BadInput(where="runbook check --fix", seen=seen, wanted="a folder of files", next_step=next_step)
+    # A report for programs is alone on standard output.
+    out = sys.stdout if arguments.format == "tree" or arguments.output else sys.stderr
     fixes = plan_fixes(arguments.directory, pipeline_file=arguments.pipeline)
     if not fixes.diff:
-        print("Nothing can be repaired with certainty.\n")
+        print("Nothing can be repaired with certainty.\n", file=out)
         return fixes.after
-    print(fixes.diff)
+    print(fixes.diff, file=out)
     agree(f"Repairs of {', '.join(fixes.mended)}", yes=arguments.yes)
     apply_fixes(fixes)
-    print(f"Repaired: {', '.join(edit.name for edit in fixes.edits)}\n")
+    print(f"Repaired: {', '.join(edit.name for edit in fixes.edits)}\n", file=out)
     return fixes.after
 
 

@@ -14,6 +14,8 @@ from runbook_lib.documents.source import Source, source_of
 from runbook_lib.errors import BadInput
 
 NAME = "Dockerfile"
+_MOST_INSTRUCTIONS = 2_000
+_LONGEST = 4096  # characters that variables put into one text; each may hold the one before it twice
 _INSTRUCTION = re.compile(r"\s*([A-Za-z]+)\s+(.*)", re.DOTALL)
 _HEREDOC = re.compile(r"<<-?[\"']?(\w+)[\"']?")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
@@ -102,6 +104,13 @@ def _after_heredoc(lines: list[str], number: int, delimiter: str) -> int:
 
 def _stages(instructions: tuple[Instruction, ...], source: Source) -> tuple[_Stage, ...]:
     """The stages; the first holds what stands before the first FROM (ARG)."""
+    if len(instructions) > _MOST_INSTRUCTIONS:
+        raise source.bad(
+            0,
+            seen=f"{len(instructions):,} instructions",
+            wanted=f"a Dockerfile of at most {_MOST_INSTRUCTIONS:,}",
+            next_step="check that this is the right file",
+        )
     stages = [_Stage("", "", ())]
     for instruction in instructions:
         if instruction.name == "FROM":
@@ -143,14 +152,16 @@ def _values(instructions: tuple[Instruction, ...], known: Mapping[str, str] | No
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str | None:
-    """The text with its variables; None when one of them is not known."""
+    """The text with its variables; None when one of them is not known, or when they make it endless."""
     unknown = False
+    left = _LONGEST
 
     def value(found: re.Match[str]) -> str:
-        nonlocal unknown
+        nonlocal unknown, left
         held = values.get(found[1] or found[2], found[3])
-        unknown = unknown or held is None
-        return held or ""
+        left -= len(held or "")
+        unknown = unknown or held is None or left < 0
+        return "" if held is None or unknown else held
 
     filled = _VARIABLE.sub(value, text)
     return None if unknown else filled
@@ -174,7 +185,7 @@ def _words(text: str) -> list[str]:
     if rest and all(flag.startswith("--") for flag in flags.split()):
         try:
             listed = json.loads(f"[{rest}")
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return text.split()
         return [*flags.split(), *(str(item) for item in listed)] if isinstance(listed, list) else text.split()
     return text.split()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from runbook_lib.errors import BadInput
 
+MOST_FINDINGS = 500  # of one file; nobody reads more, and a hostile file would have a hundred thousand
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -7,7 +7,17 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NoReturn
 
-from runbook_lib.documents.node import DEEPEST, Document, Kind, Node, Scalar, first_repeated, repeated_key, too_deep
+from runbook_lib.documents.node import (
+    DEEPEST,
+    LARGEST_TREE,
+    Document,
+    Kind,
+    Node,
+    Scalar,
+    first_repeated,
+    repeated_key,
+    too_deep,
+)
 from runbook_lib.documents.source import Source, source_of
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -38,7 +48,7 @@ class _Reader:
     """Reads one value after the other, at `index`."""
 
     def __init__(self, source: Source, *, strict: bool = True) -> None:
-        self.source, self.text, self.index, self.depth = source, source.text, 0, 0
+        self.source, self.text, self.index, self.depth, self.count = source, source.text, 0, 0, 0
         self.strict = strict
         self.oddities: list[Node] = []
 
@@ -55,6 +65,9 @@ class _Reader:
 
     def _value(self) -> Node:
         first = self._next()
+        self.count += 1
+        if self.count > LARGEST_TREE:
+            raise too_deep(self.source, self.index)
         if first == "{":
             return self._map()
         if first == "[":

@@ -13,7 +13,7 @@ Kind = Literal["map", "list", "text", "number", "flag", "nothing"]
 Scalar = str | int | float | bool | None
 _KIND_NAMES = {"map": "a map", "list": "a list", "text": "a text", "number": "a number", "flag": "true or false"}
 DEEPEST = 50
-LARGEST_TREE = 100_000
+LARGEST_TREE = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Node:
     items: tuple[Node, ...] = ()
     anchor: str = ""
     alias: str = ""
-    weight: int = 1
+    weight: int = 1  # values in it, those of aliases counted each time
+    height: int = 1  # levels below it and its own, those of aliases included
 
     def key(self, name: str) -> Node | None:
         """The node of a key itself, where an error about its value can point."""
@@ -141,10 +142,10 @@ def repeated_key(source: Source, first: Node, second: Node) -> BadInput:
     )
 
 
-def too_deep(source: Source, index: int) -> BadInput:
+def too_deep(source: Source, index: int, *, most: int = LARGEST_TREE) -> BadInput:
     return source.bad(
         index,
-        seen=f"more than {DEEPEST} levels, or more than {LARGEST_TREE:,} values",
+        seen=f"more than {DEEPEST} levels, or more than {most:,} values",
         wanted="a deployment file",
         next_step="check that this is the right file",
     )

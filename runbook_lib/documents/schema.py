@@ -6,9 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 Path = tuple[str | int, ...]
+MOST_PROBLEMS = 500
 _SCALARS: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -41,8 +43,8 @@ def shapes(service: str) -> dict[str, Any]:
 
 
 def problems(value: object, *, service: str, shape: str) -> list[Problem]:
-    """Everything in the value that does not fit the shape."""
-    return list(_check(value, shapes(service), shape, ()))
+    """What in the value does not fit the shape, the first hundreds of it."""
+    return list(islice(_check(value, shapes(service), shape, ()), MOST_PROBLEMS))
 
 
 def fitted(value: Any, *, service: str, shape: str) -> Any:

@@ -69,12 +69,18 @@ class Files:
         """Whether the folder has a file of that path."""
         return path.removeprefix("./") in self.below
 
+    def is_beside(self, path: str) -> bool:
+        """Whether it is there as seen from the buildspec's folder, which may be a repository of its own."""
+        folder = self.buildspec.source.name.rpartition("/")[0] if self.buildspec else ""
+        return bool(folder) and self.exists(f"{folder}/{path.removeprefix('./')}")
+
     def is_written(self, path: str) -> bool:
         """Whether a command of the build writes a file of that path."""
         if self.trace is None:
             return False
         written = any(path in (write.path, write.name) for write in self.trace.writes)
-        return written or path.removeprefix("./") in self.trace.outputs
+        absolute = path.startswith("/") and any(path == (write.target.literal or "") for write in self.trace.writes)
+        return written or absolute or path.removeprefix("./") in self.trace.outputs
 
     def is_named(self, path: str) -> bool:
         """Whether a command is told the name of a file, and so may write it."""

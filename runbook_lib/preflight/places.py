@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from runbook_lib.preflight.tree import Tree
 
-MOST_OF_A_KIND = 50  # files whose name says that they may be one of a kind; the others are not looked into
+MOST_OF_A_KIND = 20  # files whose name says that they may be one of a kind; the others are not looked into
 MOST_SEARCHED = 16 << 20  # characters of templates that are searched for a transform
 USUAL: dict[str, tuple[str, ...]] = {
     "buildspec": ("buildspec.yml", "buildspec.yaml"),

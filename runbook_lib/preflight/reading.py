@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,18 @@ IMAGES: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
     imagedetail.DETAIL: lambda source: imagedetail.check_image_detail(source, name=source.name),
     imagedetail.DEFINITIONS: lambda source: imagedetail.check_image_definitions(source, name=source.name),
 }
+
+
+MOST_OTHERS = 8
+# What a file lacks as the one that the pipeline reads; another file of its kind may well be for something else.
+OF_THE_ONE_READ = frozenset(
+    {
+        "image_detail_never_written",
+        "buildspec_still_rolling",
+        "artifacts_missing_files",
+        "no_artifacts_block",
+    }
+)
 
 
 def read_taskdef(source: Source) -> tuple[Document, tuple[Finding, ...]]:
@@ -106,13 +119,22 @@ class _Reader:
     def _parsed(self, part: str, name: str) -> Any:
         source = self.tree.read(name)
         parsed = PARSE[part](source)
-        for other in (source, *self._others(part)):
-            self.findings += self.tried(f"others.{part}", partial(CHECKS[part], other)) or () if part in CHECKS else ()
+        if part in CHECKS:
+            self.findings += self.tried(f"others.{part}", partial(CHECKS[part], source)) or ()
+            for other in self._others(part):
+                found = self.tried(f"others.{part}", partial(CHECKS[part], other)) or ()
+                kept = (finding for finding in found if finding.rule not in OF_THE_ONE_READ)
+                # Its image is a choice of whoever reads it.
+                self.findings += (replace(one, stops=one.stops and "_image_" not in one.rule) for one in kept)
         return parsed
 
     def _others(self, part: str) -> Iterator[Source]:
         """Further files of the same kind: another pipeline may read them."""
-        for name in self.names[part][1:]:
+        _, *others = self.names[part]
+        if len(others) > MOST_OTHERS:
+            seen, wanted = f"{len(others)} further files of this kind", f"at most {MOST_OTHERS}, which are read"
+            self.troubles.append(Trouble(f"others.{part}", others[MOST_OTHERS], seen, wanted, "check its folder alone"))
+        for name in others[:MOST_OTHERS]:
             found = self.tried(f"others.{part}", partial(self.tree.read, name))
             if found:
                 yield found

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 
 from runbook_lib.suggest import did_you_mean
-from tests.benchmarks import judge, sandbox, walk
+from tests.benchmarks import judge, preflight, sandbox, walk
 from tests.benchmarks.harness import Benchmark, report
 
-BENCHMARKS: dict[str, Benchmark] = {"walk": walk.measure, "sandbox": sandbox.measure, "judge": judge.measure}
+BENCHMARKS: dict[str, Benchmark] = {
+    "walk": walk.measure,
+    "sandbox": sandbox.measure,
+    "preflight": preflight.measure,
+    "judge": judge.measure,
+}
 PARTS: dict[str, Benchmark] = {**sandbox.PARTS}
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runbook_lib.check import Verdict
 from runbook_lib.cli import main
+from runbook_lib.documents.change import keys_removed
+from runbook_lib.documents.edit import edited
+from runbook_lib.documents.json_text import parse_json
 from runbook_lib.errors import BadInput
 from runbook_lib.preflight import fix, reading, report, write
 
@@ -99,7 +104,7 @@ def test_a_file_is_written_at_once_or_not_at_all(tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", killed)
+        patched.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             write.replace_text(file, "new", inside=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["taskdef.json"]
@@ -139,3 +144,43 @@ def test_real_repositories_are_repaired_once_and_get_no_worse(tmp_path: Path) ->
         assert fix.plan_fixes(copy).diff == "", original.name
         failing = [sum(one.verdict is Verdict.FAIL for one in asked.asked) for asked in (fixes.before, fixes.after)]
         assert failing[1] <= failing[0], original.name
+
+
+def test_a_report_for_programs_is_alone_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The diff goes to standard error."""
+    folder = Path(shutil.copytree(CASES[0] / "before", tmp_path / "files"))
+    main(["check", str(folder), "--fix", "--yes", "--format", "json"])
+    told = capsys.readouterr()
+    assert json.loads(told.out)["questions"]
+    assert "+version: 0.0" in told.err
+
+
+@pytest.mark.parametrize(("typed", "written"), [("y\n", True), ("no\n", False), ("", False)])
+def test_somebody_at_a_terminal_is_asked(
+    typed: str, written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything but yes leaves the files as they are, the end of the input too."""
+    folder = Path(shutil.copytree(CASES[0] / "before", tmp_path / "files"))
+    terminal = io.StringIO(typed)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    main(["check", str(folder), "--fix"])
+    assert ("version: 0.0" in (folder / "appspec.yaml").read_text()) is written
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+VALUES = st.one_of(st.none(), st.integers(0, 9), st.text('x,}"', max_size=3), st.lists(st.integers(0, 9), max_size=2))
+
+
+@given(st.dictionaries(NAMES, VALUES, min_size=1), st.sampled_from([None, 0, 2]), st.booleans())
+def test_keys_go_from_an_object_with_their_commas_and_nothing_else(
+    content: dict[str, object], indent: int | None, crlf: bool
+) -> None:
+    """However the object is written: what is left is the object without them, made by taking characters away."""
+    text = json.dumps(content, indent=indent)
+    document = parse_json(text.replace("\n", "\r\n") if crlf else text, name="x.json")
+    gone = {name for name, value in content.items() if value is None}
+    after = edited(document.source, keys_removed(document.root, gone) if gone else (), ()).after
+    assert json.loads(after) == {name: value for name, value in content.items() if value is not None}
+    rest = iter(document.source.text)
+    assert all(character in rest for character in after)

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from runbook_lib.documents.appspec.check import NETWORK, PLACEHOLDER, SERVICE, Checker
-from runbook_lib.documents.finding import Finding, refuse
+from runbook_lib.documents.finding import MOST_FINDINGS, Finding, refuse
 from runbook_lib.documents.json_text import parse_json
 from runbook_lib.documents.node import Document, Node
 from runbook_lib.documents.source import Source, source_of
@@ -85,7 +86,7 @@ def parse(text: str | bytes | Source, *, name: str = NAME, template: bool = True
 
 def check(text: str | bytes | Source, *, name: str = NAME, template: bool = True) -> tuple[Finding, ...]:
     """Findings about an AppSpec, each with its line."""
-    return tuple(Checker(document_of(text, name), template).findings())
+    return tuple(islice(Checker(document_of(text, name), template).findings(), MOST_FINDINGS))
 
 
 def document_of(text: str | bytes | Source, name: str) -> Document:

@@ -76,7 +76,7 @@ class _Checker:
                 command.node,
                 "aws ecr get-login",
                 wanted,
-                "apply 'log in with get-login-password'",
+                "log in with get-login-password (`runbook check DIR --fix` writes it)",
             )
         for command, statement in self.seen.wrong_tags:
             seen = " ".join(word.raw for word in statement.words)
@@ -138,7 +138,11 @@ class _Checker:
         if not files:
             wanted = f"artifacts.files with {', '.join(FILES)}"
             yield self._finding(
-                "no_artifacts_block", self.spec.root, "no artifacts", wanted, "apply 'hand over an artifact'"
+                "no_artifacts_block",
+                self.spec.root,
+                "no artifacts",
+                wanted,
+                "add artifacts.files (`runbook check DIR --fix` writes it where the files are there)",
             )
             return
         missing = [file for file in FILES if not any(covers(entry.raw, file) for entry in files)]
@@ -160,12 +164,17 @@ class _Checker:
             seen = "post_build pushes or names an image even after a failed build"
             wanted = "on-failure: ABORT, or a test of CODEBUILD_BUILD_SUCCEEDING"
             yield self._finding(
-                "unguarded_post_build", node, seen, wanted, "apply 'stop when the build fails'", stops=False
+                "unguarded_post_build", node, seen, wanted, "write on-failure: ABORT below build:", stops=False
             )
         for command in unguarded_blocks(self.spec):
             seen = "several lines in one command: only the last one's failure counts"
             yield self._finding(
-                "unguarded_block", command.node, seen, "set -e as the first line", "apply its repair", stops=False
+                "unguarded_block",
+                command.node,
+                seen,
+                "set -e as the first line",
+                "write set -e as its first line",
+                stops=False,
             )
 
 

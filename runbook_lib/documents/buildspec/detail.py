@@ -28,6 +28,7 @@ from runbook_lib.documents.shell import Piece, Statement, text_of
 from runbook_lib.documents.source import Source
 from runbook_lib.errors import BadInput
 
+_MOST_WRITES = 50
 _LOOKED_FOR = (
     f"a command that writes {DEFINITIONS} by printf, echo, jq or cat <<, or else one image that docker push names"
 )
@@ -72,7 +73,11 @@ def planned_detail(spec: Buildspec, container: str | None, image: str | None = N
 def definitions_written(spec: Buildspec, seen: Trace) -> Iterator[tuple[Write, tuple[Image, ...] | NotReadable]]:
     """Every complete write of imagedefinitions.json with the images in it, or why they cannot be told."""
     pending: list[Write] = []
-    for write in (write for write in seen.writes if write.name == DEFINITIONS):
+    writes = [write for write in seen.writes if write.name == DEFINITIONS]
+    if len(writes) > _MOST_WRITES:
+        yield writes[-1], NotReadable(f"written by {len(writes):,} commands, more than are followed")
+        return
+    for write in writes:
         pending = [*pending, write] if write.appends else [write]
         try:
             yield write, _images(pending)

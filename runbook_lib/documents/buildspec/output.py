@@ -60,6 +60,8 @@ def images_in(pieces: tuple[Piece, ...], *, key: str) -> tuple[Image, ...]:
     except (json.JSONDecodeError, RecursionError):
         raise NotReadable(_no_json(text)) from None
     entries = content if isinstance(content, list) else [content]
+    if not entries:
+        raise NotReadable("a list without an image")
     return tuple(_image(entry, key, expansions) for entry in entries)
 
 

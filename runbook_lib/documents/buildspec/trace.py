@@ -6,6 +6,7 @@ import itertools
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from runbook_lib.documents.buildspec.spec import Buildspec, Command
 from runbook_lib.documents.shell import (
@@ -42,6 +43,7 @@ _WITH_VALUE = (
 _VALUED = frozenset(f"--{name}" for name in _WITH_VALUE.split()) | {"-t", "-f", "-o", "-m", "-c"}
 _OUTPUT = frozenset({"-o", "-O", "--out", "--output", "--outfile", "--output-file"})
 Place = tuple[Command, Statement]
+Piped = Callable[[], tuple[Statement, ...]]
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ class Trace:
     entered: dict[str, Command] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=4)
 def trace(spec: Buildspec) -> Trace:
-    """Follow the commands in the order in which CodeBuild runs them."""
+    """Follow the commands in the order in which CodeBuild runs them; nobody changes what was seen."""
     walker = _Walker(spec)
     for command in spec.commands:
         walker.run(command)
@@ -136,9 +139,9 @@ class _Walker:
         statements = script.statements
         self.directories = {(): self.directories[()]}
         for number, statement in enumerate(statements):
-            self._statement(command, statement, statements[: number + 1])
+            self._statement(command, statement, partial(_piped, statements, number))
 
-    def _statement(self, command: Command, statement: Statement, before: tuple[Statement, ...]) -> None:
+    def _statement(self, command: Command, statement: Statement, piped: Piped) -> None:
         for name in used_by(statement):
             if not self._is_set(name):
                 self.trace.outside.setdefault(name, command)
@@ -150,7 +153,7 @@ class _Walker:
             handler(self, command, statement)
         self._named_files(statement)
         self._old_login(command, statement)
-        self._writes(command, statement, before)
+        self._writes(command, statement, piped)
         if statement.program in ("bash", "sh", "make", "source", ".") or "/" in statement.program:
             self.trace.scripts.append((command, statement))
 
@@ -203,18 +206,17 @@ class _Walker:
             return None
         return posixpath.relpath(path, ROOT)
 
-    def _writes(self, command: Command, statement: Statement, before: tuple[Statement, ...]) -> None:
-        piped = _piped(before)
+    def _writes(self, command: Command, statement: Statement, piped: Piped) -> None:
         for redirect in statement.redirects:
             if redirect.writes:
-                self._write(command, statement, piped, redirect.target, appends=redirect.operator.endswith(">>"))
+                self._write(command, statement, piped(), redirect.target, appends=redirect.operator.endswith(">>"))
         words = [word for word in statement.arguments if not (word.literal or "").startswith("-")]
         if statement.program == "tee":
             for word in words:
                 appends = any(one.literal == "-a" for one in statement.arguments)
-                self._write(command, statement, piped, word, appends=appends)
+                self._write(command, statement, piped(), word, appends=appends)
         elif words and _rewrites(statement):
-            self._write(command, statement, piped, words[-1], readable=False)
+            self._write(command, statement, piped(), words[-1], readable=False)
 
     def _write(
         self,
@@ -299,12 +301,12 @@ def _rewrites(statement: Statement) -> bool:
     return statement.program in ("cp", "mv") or (statement.program == "sed" and in_place)
 
 
-def _piped(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """The last statement and those that are piped into it."""
-    first = len(statements) - 1
+def _piped(statements: tuple[Statement, ...], last: int) -> tuple[Statement, ...]:
+    """A statement and those that are piped into it."""
+    first = last
     while first > 0 and statements[first].joiner == "|":
         first -= 1
-    return statements[first:]
+    return statements[first : last + 1]
 
 
 def _options(words: list[Word]) -> tuple[dict[str, list[Word]], list[Word]]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-# The grammar needs time in the square of some senseless texts (a thousand `|`): 0.4 s for this many characters.
-LONGEST = 8192
+# The grammar needs time in the square of the pipes or brackets of a text that makes no sense: bounded by their number.
+LONGEST, MOST_MARKS = 16_384, 600
+_MARKS = re.compile(r"[|(]")
 DEEPEST = 50
 COMPOUND = frozenset(
     {
@@ -65,6 +66,9 @@ def tree_of(text: str) -> tuple[Node | None, Unread | None]:
     """The root of a text's tree, and the first place that is not in order; no root when it is too long or too deep."""
     if len(text) > LONGEST:
         return None, Unread(0, f"one command of {len(text):,} characters, more than {LONGEST:,}", certain=False)
+    marks = len(_MARKS.findall(text))
+    if marks > MOST_MARKS:
+        return None, Unread(0, f"one command with {marks:,} pipes and brackets, more than {MOST_MARKS}", certain=False)
     root = _parser().parse(_NOT_ASCII.sub(_STAND_IN, text).encode()).root_node
     for node, depth in _walked(root):
         if depth > DEEPEST:

@@ -23,7 +23,7 @@ _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirec
 _EXPRESSIONS = frozenset(
     {"test_command", "binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}
 )
-_REMEMBERED = 1024  # a buildspec is followed several times: for its facts, its checks, its edits
+_REMEMBERED = 256  # a buildspec is followed several times: for its facts, its checks, its edits
 
 
 @dataclass(frozen=True)

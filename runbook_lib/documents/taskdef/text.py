@@ -21,6 +21,7 @@ from runbook_lib.errors import BadInput
 
 NAME = "taskdef.json"
 PLACEHOLDER = re.compile(r"<([^<>\s]+)>")
+_MOST_CONTAINERS = 100
 _VERBATIM = ("dockerLabels", "options", "labels", "driverOpts")
 
 
@@ -57,6 +58,13 @@ def shaped(document: Document) -> Document:
             seen=definitions.shown() if definitions else "no key 'containerDefinitions'",
             wanted="a list with at least one container",
             next_step="write the containers as [{...}]",
+        )
+    if len(definitions.items) > _MOST_CONTAINERS:
+        raise document.bad(
+            definitions,
+            seen=f"{len(definitions.items):,} containers",
+            wanted="a task definition: ECS takes far fewer",
+            next_step="check that this is the right file",
         )
     return document
 

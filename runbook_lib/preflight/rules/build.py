@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runbook_lib.preflight.picture import Files, Picture
@@ -17,11 +18,18 @@ def hub_pulls(picture: Picture) -> Iterator[Answer]:
     base, wanted = files.dockerfile.base, "an image from elsewhere (public.ecr.aws ...), or a login to Docker Hub"
     if base == "scratch" or not _is_hub(base):
         yield ok("Dockerfile", base, wanted)
-    elif files.trace and any("amazonaws" not in statement_text(login) for login in files.trace.logins):
+    elif files.trace and any(not _is_ecr(statement_text(login)) for login in files.trace.logins):
         yield unknown("Dockerfile", f"{base}, with a login of the build", wanted)
     else:
         remedy = f"FROM public.ecr.aws/docker/library/{base.removeprefix('library/')}" if "/" not in base else "log in"
         yield unknown("Dockerfile", f"{base} from Docker Hub", wanted, remedy)
+
+
+def _is_ecr(login: str) -> bool:
+    """Whether a docker login is one to ECR, whose user is always AWS (ECR user guide, registry_auth)."""
+    return (
+        "amazonaws" in login or "public.ecr.aws" in login or re.search(r"(?:-u|--username)[ =]AWS\b", login) is not None
+    )
 
 
 def statement_text(place: tuple[object, object]) -> str:

@@ -13,6 +13,7 @@ from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.taskdef import repair as taskdef_repair
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.preflight.rule import Answer, Rule, of_finding, of_trouble, ok
+from runbook_lib.preflight.rules.pipeline import softened
 
 # Findings that are a failure mode of their own: they are answered there.
 TOLD_ELSEWHERE = {
@@ -64,7 +65,7 @@ def images(picture: Picture) -> Iterator[Answer]:
     assert files is not None
     names = tuple(document.source.name for document in files.image_files)
     found = [finding for finding in files.findings if _belongs(finding, names)]
-    yield from (of_finding(finding) for finding in found)
+    yield from (softened(files, finding) for finding in found)
     unread = [trouble for trouble in picture.troubles if trouble.part == "files.image_files"]
     yield from (of_trouble(trouble) for trouble in unread)
     if not found and not unread and names:
@@ -72,7 +73,7 @@ def images(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_taskdef(picture: Picture) -> Iterator[Edit]:
-    """What describe added and null, ports in quotes, Fargate's network mode, commas before brackets."""
+    """Keys that describe added or that are null, ports in quotes, Fargate's network mode, commas before brackets."""
     document = picture.files.taskdef if picture.files else None
     if document is not None:
         yield from taskdef_repair.without_commas(document.source)
@@ -80,7 +81,7 @@ def mend_taskdef(picture: Picture) -> Iterator[Edit]:
 
 
 def mend_appspec(picture: Picture) -> Iterator[Edit]:
-    """Version, type and a port in quotes."""
+    """Version and type, of which CodeDeploy takes one alone, and a port in quotes."""
     document = picture.files.appspec if picture.files else None
     yield from appspec_repair.repairs(document) if document else ()
 

@@ -13,6 +13,7 @@ from runbook_lib.documents.buildspec import hand_over_files, repairs, write_imag
 from runbook_lib.documents.buildspec.repair import names_mended
 from runbook_lib.documents.change import text_written
 from runbook_lib.documents.edit import Edit, edited
+from runbook_lib.documents.finding import Finding
 from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL, near_miss
 from runbook_lib.documents.imageuri import image_uri
 from runbook_lib.errors import BadInput
@@ -34,8 +35,10 @@ def task_definition_file(picture: Picture) -> Iterator[Answer]:
     for deploy in picture.deploys():
         yield from _in_artifact(picture, deploy, *deploy.taskdef)
     files = _files(picture)
+    yield from (of_finding(finding) for finding in files.of("artifact_takes_all"))
     for entry in files.entries():
-        if not _is_pattern(entry.raw) and not files.exists(entry.raw) and not files.is_written(entry.raw):
+        there = files.exists(entry.raw) or files.is_beside(entry.raw) or files.is_written(entry.raw)
+        if not _is_pattern(entry.raw) and not there:
             assert files.buildspec is not None
             where, wanted = (
                 files.buildspec.document.where(entry),
@@ -65,7 +68,7 @@ def appspec_file(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_appspec_file(picture: Picture) -> Iterator[Edit]:
-    """The same for the AppSpec."""
+    """The AppSpec handed over, where it is there and only the artifact lacks it."""
     yield from _handed_over(picture, [deploy.appspec for deploy in picture.deploys()])
 
 
@@ -104,14 +107,15 @@ def _in_artifact(picture: Picture, deploy: Deploy, artifact: str, path: str) -> 
     files = _files(picture)
     wanted = f"{path} in {artifact or 'an artifact that is named'}"
     if picture.is_build(artifact):
-        yield from _built(files, path, wanted)
+        yield from _built(files, path, wanted, sure=picture.pipeline is not None or path in (TASKDEF, APPSPEC))
     elif files.exists(path):
         yield ok(path, f"{path} in the folder", wanted)
     else:
         yield fail(_named(picture, deploy), _instead(files, path), wanted, f"put {path} there, or correct the path")
 
 
-def _built(files: Files, path: str, wanted: str) -> Iterator[Answer]:
+def _built(files: Files, path: str, wanted: str, *, sure: bool) -> Iterator[Answer]:
+    """Whether the build hands a file over; not `sure` when nobody told which file the action reads."""
     spec, entry = files.buildspec, files.handed_over(path)
     if spec is None:
         yield skip("files.buildspec", "the folder has no buildspec.yml", wanted)
@@ -120,8 +124,13 @@ def _built(files: Files, path: str, wanted: str) -> Iterator[Answer]:
         place = spec.files[0] if spec.files else spec.root
         listed = ", ".join(item.raw for item in spec.files) or "nothing"
         name = "artifacts_missing_files" if spec.files else "no_artifacts_block"
-        answer = fail(spec.document.where(place), f"artifacts.files with {listed}", wanted, f"add {path}")
-        yield called(answer, name)
+        where, seen = spec.document.where(place), f"artifacts.files with {listed}"
+        # What is nowhere in the folder, nor made by the build, may come from an artifact of another action.
+        known = path == DETAIL or files.exists(path) or files.is_written(path)
+        if sure and known:
+            yield called(fail(where, seen, wanted, f"add {path}"), name)
+        else:
+            yield called(unknown(where, seen, wanted, f"add {path}, or check with --pipeline FILE"), name)
     elif not files.exists(path) and not files.is_written(path) and not _is_pattern(entry.raw):
         answer = fail(spec.document.where(entry), _instead(files, path), wanted, f"put {path} into the repository")
         yield called(answer, "artifact_file_does_not_exist")
@@ -129,8 +138,6 @@ def _built(files: Files, path: str, wanted: str) -> Iterator[Answer]:
         yield fail(spec.document.where(entry), _instead(files, path), wanted, f"put {path} into the repository")
     else:
         yield ok(spec.document.where(entry), entry.raw, wanted)
-    for finding in files.of("artifact_takes_all"):
-        yield of_finding(finding)
 
 
 def _is_pattern(entry: str) -> bool:
@@ -162,15 +169,22 @@ def image_detail(picture: Picture) -> Iterator[Answer]:
     found += files.of("shell_eats_json_quotes")
     committed = files.exists(DETAIL)
     for finding in found:
-        answer = of_finding(finding)
+        answer = softened(files, finding)
         seen = f"{DETAIL} is committed: every release deploys the image that it names"
         fixed = committed and finding.rule == "image_detail_never_written"
         yield replace(answer, verdict=Verdict.INCONCLUSIVE, seen=seen) if fixed else answer
-    yield from _built(files, DETAIL, f"{DETAIL} in the build's artifact, not {DEFINITIONS}")
+    yield from _built(files, DETAIL, f"{DETAIL} in the build's artifact, not {DEFINITIONS}", sure=True)
+
+
+def softened(files: Files, finding: Finding) -> Answer:
+    """The answer about a committed image file: in doubt where a command of the build fills it in."""
+    answer, name = of_finding(finding), finding.where.partition(":")[0]
+    filled = name in (DETAIL, DEFINITIONS) and files.is_filled_in(name)
+    return replace(answer, verdict=Verdict.INCONCLUSIVE, remedy="see that the build fills it in") if filled else answer
 
 
 def mend_image_detail(picture: Picture) -> Iterator[Edit]:
-    """A command that writes imageDetail.json with the image that is handed over today, and its entry."""
+    """A command that writes imageDetail.json with the image that is handed over today, and its entry in artifacts."""
     files, spec = _files(picture), _files(picture).buildspec
     # A name that is nearly right is mended first (A3): then the file is written once.
     if spec is None or picture.rolls() or files.of("image_file_name"):
@@ -199,7 +213,7 @@ def image_file_name(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_image_file_name(picture: Picture) -> Iterator[Edit]:
-    """The name that is meant, in the commands and in the artifacts."""
+    """A name that is nearly right, in the commands and in the artifacts."""
     spec = _files(picture).buildspec
     if spec is not None:
         yield from _certain(lambda: names_mended(spec) or Edit(spec.source.name, "", "", ()))
@@ -255,7 +269,7 @@ def placeholder(picture: Picture) -> Iterator[Answer]:
     if picture.pipeline is None:
         for image in files.placeholders():
             wanted = "the name that the pipeline's Image1ContainerName has"
-            yield unknown(files.taskdef.where(image), image.raw, wanted, "check with --pipeline FILE")
+            yield skip(files.taskdef.where(image), f"{image.raw}, and no pipeline definition (--pipeline FILE)", wanted)
         return
     for deploy in picture.pipeline.deploys():
         yield from _replaced(picture.pipeline, deploy, files)
@@ -310,7 +324,7 @@ def task_definition(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_task_definition(picture: Picture) -> Iterator[Edit]:
-    """The fixed text, unless a command of the build fills in the file."""
+    """TaskDefinition as the text that the deploy action replaces, unless a command of the build fills in the file."""
     files = _files(picture)
     if files.appspec is not None and not files.is_filled_in(files.appspec.source.name):
         made = placeholder_written(files.appspec)
@@ -342,7 +356,7 @@ def balancer_object(picture: Picture) -> Iterator[Answer]:
 
 
 def mend_balancer(picture: Picture) -> Iterator[Edit]:
-    """The same keys without the dashes before them."""
+    """LoadBalancerInfo as one object: the same keys without the dashes before them."""
     document = _files(picture).appspec
     made = balancer_as_object(document) if document else None
     yield from [made] if made else ()
