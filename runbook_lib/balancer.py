@@ -108,19 +108,25 @@ def read_balancer(account: Account, system: System) -> Balancer:
     )
 
 
-def look_again(account: Account, known: Balancer) -> Balancer:
-    """The same load balancer with its listeners' weights and its targets as they are now: what a deployment moves."""
-    elb = account.client("elbv2")
-    groups = {name: replace(group, targets=read_targets(elb, group.arn)) for name, group in known.groups.items()}
-    listeners = [listener for listener in (known.production, known.test) if listener]
-    names = {group.arn: name for name, group in groups.items()}
-    answer = elb.describe_listeners(ListenerArns=[listener.arn for listener in listeners])["Listeners"]
-    weights = {found["ListenerArn"]: _weights(found["DefaultActions"], names) for found in answer}
-    production, test = (
-        replace(listener, weights=weights[listener.arn]) if listener else None
-        for listener in (known.production, known.test)
-    )
-    return replace(known, groups=groups, production=production, test=test)
+def read_pair(account: Account, system: System) -> Balancer:
+    """The pair of target groups and their load balancer by name, without targets and listeners: one call."""
+    found = account.client("elbv2").describe_target_groups(Names=list(system.target_groups))["TargetGroups"]
+    groups = {
+        one["TargetGroupName"]: TargetGroup(one["TargetGroupName"], one["TargetGroupArn"], 0, ()) for one in found
+    }
+    arn = next((arn for one in found for arn in one["LoadBalancerArns"]), None)
+    return Balancer(arn, None, groups, None, None, (), None)
+
+
+def read_listeners(account: Account, system: System, known: Balancer) -> Balancer:
+    """The same load balancer with its production and test listener as they are now: one call."""
+    names = {group.arn: name for name, group in known.groups.items()}
+    found = account.client("elbv2").describe_listeners(LoadBalancerArn=known.arn)["Listeners"]
+    listeners = {
+        one["Port"]: Listener(one["ListenerArn"], one["Port"], _weights(one["DefaultActions"], names)) for one in found
+    }
+    ports = system.params.balancer
+    return replace(known, production=listeners.get(ports.production_port), test=listeners.get(ports.test_port))
 
 
 def plan_balancer(system: System, balancer: Balancer, items: Iterable[Item]) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,7 @@ class TrafficShare:
     weight: float
     desired: int
     running: int
+    task_set: str = ""  # its id
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Deployment:
     events: tuple[LifecycleEvent, ...] = ()  # empty while it has not started
     shares: tuple[TrafficShare, ...] = ()
     target_status: str | None = None
+    skew: timedelta = timedelta(0)  # by which AWS's time was ahead of our clock when it was read
 
     @property
     def over(self) -> bool:
@@ -83,6 +85,10 @@ class Deployment:
         running = [event.name for event in self.events if event.status == "InProgress"]
         return running[0] if running else ("termination wait" if self.shifted else self.status)
 
+    def began(self, event: str) -> datetime | None:
+        """When one of its events began, None while it has not."""
+        return next((found.start for found in self.events if found.name == event and found.start), None)
+
     def share(self, label: str) -> float | None:
         """The percent of production traffic that Blue or Green has, None while there is no such task set."""
         return next((share.weight for share in self.shares if share.label == label), None)
@@ -102,10 +108,24 @@ def read_deployments(account: Account, system: System, *, most: int = 20) -> tup
 
 def read_deployment(account: Account, system: System, deployment: str) -> Deployment:
     """One deployment with its events and traffic shares."""
-    client = account.client("codedeploy")
-    info = client.get_deployment(deploymentId=deployment)["deploymentInfo"]
-    target = _target(client, deployment, f"{system.cluster}:{system.service}")
-    return _deployment(info, target)
+    return read_target(account, system, read_info(account, deployment))
+
+
+def read_info(account: Account, deployment: str) -> Deployment:
+    """One deployment without its events and traffic shares: one call."""
+    answer = account.client("codedeploy").get_deployment(deploymentId=deployment)
+    return replace(_deployment(answer["deploymentInfo"]), skew=account.skew(answer))
+
+
+def read_target(account: Account, system: System, known: Deployment) -> Deployment:
+    """A known deployment with its events and traffic shares as they are now: one call, whatever else is unchanged."""
+    found = _target(account.client("codedeploy"), known.id, f"{system.cluster}:{system.service}")
+    return known if found is None else replace(known, **_of_target(found))
+
+
+def with_target_of(info: Deployment, known: Deployment) -> Deployment:
+    """What was just read of a deployment, with the events and shares that were read of it before."""
+    return replace(info, events=known.events, shares=known.shares, target_status=known.target_status)
 
 
 def read_task_definition_of(account: Account, system: System, deployment: Deployment) -> str | None:
@@ -135,6 +155,22 @@ def plan_stop(deployment: Deployment, *, why: str) -> Step:
         undo="release again",
         # A stop can race with the end: the state is read again after it.
         accept=("DeploymentAlreadyCompletedException",),
+    )
+
+
+def plan_continue(deployment: Deployment, *, why: str) -> Step:
+    """The step that ends the wait before production traffic: the shift begins."""
+    return change(
+        "deployment.continue",
+        f"Let {deployment.id} take production traffic",
+        "codedeploy:continue_deployment",
+        {"deploymentId": deployment.id, "deploymentWaitType": "READY_WAIT"},
+        touches=deployment.id,
+        needed=why if deployment.status == "Ready" else None,
+        already=f"nothing waits: it is {deployment.phase}",
+        undo="stop it with rollback",
+        # Somebody else can have continued or stopped it meanwhile.
+        accept=("DeploymentAlreadyCompletedException", "DeploymentIsNotInReadyStateException"),
     )
 
 
@@ -211,9 +247,16 @@ def _target(client: Any, deployment: str, target: str) -> Mapping[str, Any] | No
     return found[0]["ecsTarget"] if found else None
 
 
-def _deployment(info: Mapping[str, Any], target: Mapping[str, Any] | None = None) -> Deployment:
+def _of_target(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "events": tuple(_event(event) for event in found.get("lifecycleEvents", ())),
+        "shares": tuple(_share(task_set) for task_set in found.get("taskSetsInfo", ())),
+        "target_status": found.get("status"),
+    }
+
+
+def _deployment(info: Mapping[str, Any]) -> Deployment:
     error, rollback = info.get("errorInformation") or {}, info.get("rollbackInfo") or {}
-    target = target or {}
     return Deployment(
         id=info["deploymentId"],
         status=info["status"],
@@ -226,9 +269,6 @@ def _deployment(info: Mapping[str, Any], target: Mapping[str, Any] | None = None
         rolled_back_by=rollback.get("rollbackDeploymentId"),
         rolls_back=rollback.get("rollbackTriggeringDeploymentId"),
         description=info.get("description", ""),
-        events=tuple(_event(event) for event in target.get("lifecycleEvents", ())),
-        shares=tuple(_share(task_set) for task_set in target.get("taskSetsInfo", ())),
-        target_status=target.get("status"),
     )
 
 
@@ -251,4 +291,5 @@ def _share(found: Mapping[str, Any]) -> TrafficShare:
         weight=found.get("trafficWeight", 0.0),
         desired=found.get("desiredCount", 0),
         running=found.get("runningCount", 0),
+        task_set=found.get("identifer", ""),  # spelled so in CodeDeploy's API
     )

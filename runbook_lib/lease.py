@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from runbook_lib.step import Applied, Plan, Step, apply
 from runbook_lib.system import System
 
 LENGTH = timedelta(minutes=15)  # what a killed run can cost others; a run that lives renews it while it waits
-GRACE = timedelta(minutes=1)  # clocks of two machines differ: S3 says when it was written, we say what time it is
+GRACE = timedelta(minutes=1)  # for an answer that is long on its way, and for what our clock drifts meanwhile
 TAKE, RENEW, GIVE_BACK = "lease.take", "lease.renew", "lease.give_back"
 EXPIRES = "give it back, or let it expire"
 # Which process table this is: the same host name in two containers, or after a restart, is not the same place.
@@ -48,7 +48,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Lease:
-    """The lease as it lies in the bucket; `written` is S3's own time of it, `number` counts its writings."""
+    """The lease as it lies in the bucket; `written` is S3's time of it by our clock, `number` counts its writings."""
 
     holder: Holder
     held: bool
@@ -118,10 +118,10 @@ def _read(account: Account, system: System) -> Lease | None:
     except s3.exceptions.NoSuchKey:
         return None
     told = json.loads(found["Body"].read())
-    since = datetime.fromisoformat(told["since"]) if told["since"] else found["LastModified"]
-    return Lease(
-        Holder(**told["holder"]), told["held"], since, found["LastModified"], told["number"], found["ETag"].strip('"')
-    )
+    # S3's time of it, as this machine's clock would have it: a clock that is wrong must not end somebody else's lease.
+    written = found["LastModified"] - account.skew(found)
+    since = datetime.fromisoformat(told["since"]) if told["since"] else written
+    return Lease(Holder(**told["holder"]), told["held"], since, written, told["number"], found["ETag"].strip('"'))
 
 
 def plan_take(account: Account, system: System, *, by: Holder | None = None, otherwise: str = "") -> Step:
@@ -181,9 +181,15 @@ class Keeper:
         if self.lease is None or self.account.clock.now() < self.lease.written + LENGTH / 2:
             return
         # Of its own and not in the journal's count: what a reader planned are not the renewals.
-        self._do("Renew the lease", RENEW, self.lease, held=True, journal=Journal(self.account.clock))
-        self.lease = read_lease(self.account, self.system)
-        self.journal.write("lease", renewed_until=self.lease.until if self.lease else None)
+        done = self._do("Renew the lease", RENEW, self.lease, held=True, journal=Journal(self.account.clock))
+        # Not read again: our own clock measures well enough when half of it will be over.
+        self.lease = replace(
+            self.lease,
+            written=self.account.clock.now(),
+            number=self.lease.number + 1,
+            etag=done.answers[RENEW]["ETag"].strip('"'),
+        )
+        self.journal.write("lease", renewed_until=self.lease.until)
 
     def give_back(self) -> bool:
         """Give the lease back; False when none was held."""
@@ -193,9 +199,9 @@ class Keeper:
         self.lease = None
         return True
 
-    def _do(self, title: str, id: str, found: Lease, *, held: bool, journal: Journal) -> None:
+    def _do(self, title: str, id: str, found: Lease, *, held: bool, journal: Journal) -> Applied:
         step = _plan_writing(self.system, found, title, id, held=held)
-        apply(Plan(title, self.system.name, (step,)), account=self.account, journal=journal)
+        return apply(Plan(title, self.system.name, (step,)), account=self.account, journal=journal)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]
 FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
+PURPOSES = ("execution", "task", "build", "pipeline", "events", "deploy")  # of the roles that work for us
 WANTED = {
     "account": "12 digits in quotes",
     "region": "a region such as us-east-1",
@@ -157,6 +158,15 @@ class Release(Section):
     # Two sources give 2880 and 2800 minutes as the limit: the smaller one is safe with both.
     termination_wait_minutes: Annotated[int, Field(ge=0, le=2800)] = 30
     limit_minutes: Annotated[int, Field(ge=1)] = 180
+    # act: a version that is worse is stopped and rolled back; report: it is only told (dry); off: nobody compares
+    judge: Literal["act", "report", "off"] = "act"
+    # what happens where the traffic cannot tell, before the last step of the shift: chosen beforehand, for CodeDeploy
+    # cannot wait longer
+    when_inconclusive: Literal["go_on", "stop"] = "go_on"
+    watch_minutes: Annotated[int, Field(ge=0, le=1440)] = 5  # how long it is followed once it has all traffic
+    failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
+    hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
+    suspend_scaling: bool = True
 
 
 class Alarms(Section):
@@ -173,6 +183,20 @@ class Alarms(Section):
         if self.breaching_minutes > self.evaluation_minutes:
             raise ValueError("breaching_minutes: at most evaluation_minutes")
         return self
+
+
+class Objective(Section):
+    """The service level objective: what users were promised, over how many days it is counted, and what of it a
+    release must be able to see before a new version has all the traffic, and how surely.
+    """
+
+    availability_percent: Annotated[float, Field(gt=0, lt=100)] = 99.9  # requests without a 5xx
+    latency_ms: Annotated[float, Field(gt=0)] = 300.0  # slower is slow
+    latency_percent: Annotated[float, Field(gt=0, lt=100)] = 99.0  # requests that are not slow
+    window_days: Annotated[int, Field(ge=1, le=90)] = 30
+    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
+    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
 
 
 class Prices(Section):
@@ -236,6 +260,51 @@ class Sandbox(Section):
         return self
 
 
+class Existing(Section):
+    """What was there before the runbooks, by its own names; what is left out has the name that the runbooks give.
+
+    `runbook init` fills it in.  `roles` are ARNs by purpose (execution, task, build, pipeline, events, deploy);
+    `vpc`, `subnets` and `security_groups` are the ids of what the tasks live in.
+    """
+
+    vpc: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    cluster: str | None = None
+    service: str | None = None
+    rolling_service: str | None = None
+    family: str | None = None
+    log_group: str | None = None
+    registry: str | None = None
+    project: str | None = None
+    pipeline: str | None = None
+    artifacts_bucket: str | None = None
+    rule: str | None = None
+    application: str | None = None
+    group: str | None = None
+    alarms: tuple[str, ...] | None = None
+    balancer: str | None = None
+    target_groups: tuple[str, str] | None = None
+    rolling_target_group: str | None = None
+    roles: dict[str, Arn] = {}
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_have_a_purpose(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value) - set(PURPOSES))
+        if unknown:
+            raise ValueError(f"roles by their purpose ({', '.join(PURPOSES)}), not {unknown[0]}")
+        return value
+
+
+class Owned(Section):
+    """A resource that a stack owns: no plan changes it before a person says here that it may."""
+
+    resource: Arn
+    by: str
+    consent: bool = False
+
+
 class Params(Section):
     """Everything that a run is told from outside."""
 
@@ -257,8 +326,11 @@ class Params(Section):
     pipeline: Pipeline = Pipeline()
     release: Release = Release()
     alarms: Alarms = Alarms()
+    objective: Objective = Objective()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()
+    existing: Existing = Existing()
+    owned: tuple[Owned, ...] = ()
 
     @model_validator(mode="after")
     def _a_real_account_is_named(self) -> Params:
@@ -317,6 +389,11 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))
+
+
+def validated(document: yamlfile.Document) -> Params:
+    """The parameters of a text that is no file yet; raises BadInput as `load` does."""
+    return _validate(document.value, document, set())
 
 
 def _home(path: Path) -> Path:

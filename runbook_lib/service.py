@@ -11,7 +11,7 @@ from runbook_lib.account import Account
 from runbook_lib.balancer import group_ref
 from runbook_lib.check import Check, ask
 from runbook_lib.inventory import Item
-from runbook_lib.network import TASK_GROUP, task_subnet_refs
+from runbook_lib.network import task_groups, task_subnet_refs
 from runbook_lib.planning import make
 from runbook_lib.step import Made, Ref, Step, Until
 from runbook_lib.system import System, tag_list
@@ -53,6 +53,7 @@ class Service:
     rollout: str | None  # of the newest rolling deployment; None on a CODE_DEPLOY service
     task_sets: tuple[TaskSet, ...]
     events: tuple[Event, ...]  # newest first
+    subnets: tuple[str, ...] = ()  # ids of those in which its tasks start
 
     @property
     def primary(self) -> TaskSet | None:
@@ -124,13 +125,36 @@ class StoppedTask:
     code: str
     reason: str
     exit_codes: tuple[int, ...]
+    at: datetime | None = None  # when it stopped; None while it is still stopping
+    task_set: str = ""  # the id of the task set that started it
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not stop because somebody wanted fewer tasks: it never started, it ended, or was unhealthy.
+
+        ECS developer guide, stopped-task-error-codes.  The scheduler's own stops say which check was failed.
+        """
+        if self.code in ("TaskFailedToStart", "EssentialContainerExited"):
+            return True
+        return self.code == "ServiceSchedulerInitiated" and "health checks" in self.reason
 
 
 def read_stopped_tasks(account: Account, system: System, service: str) -> tuple[StoppedTask, ...]:
     """The tasks of a service that stopped within the last hour."""
+    return describe_stopped(account, system, list_stopped(account, system, service))
+
+
+def list_stopped(account: Account, system: System, service: str) -> tuple[str, ...]:
+    """The ARNs of a service's tasks that stopped within the last hour: one call, at most a hundred tasks."""
     ecs = account.client("ecs")
     arns = ecs.list_tasks(cluster=system.cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
-    found = ecs.describe_tasks(cluster=system.cluster, tasks=arns[:100])["tasks"] if arns else []
+    return tuple(arns[:100])
+
+
+def describe_stopped(account: Account, system: System, arns: Iterable[str]) -> tuple[StoppedTask, ...]:
+    """Stopped tasks with their reasons; those that ECS has forgotten meanwhile are left out."""
+    tasks = list(arns)
+    found = account.client("ecs").describe_tasks(cluster=system.cluster, tasks=tasks)["tasks"] if tasks else []
     return tuple(_stopped(task) for task in found)
 
 
@@ -256,7 +280,7 @@ def _service_arguments(system: System, name: str, revision: str | Ref, target_gr
         "networkConfiguration": {
             "awsvpcConfiguration": {
                 "subnets": task_subnet_refs(system),
-                "securityGroups": [TASK_GROUP],
+                "securityGroups": task_groups(system),
                 "assignPublicIp": public,
             }
         },
@@ -307,7 +331,15 @@ def _service(found: Mapping[str, Any]) -> Service:
         rollout=newest.get("rolloutState") if newest else None,
         task_sets=tuple(_task_set(task_set) for task_set in found.get("taskSets", ())),
         events=tuple(Event(event["createdAt"], event["message"]) for event in found.get("events", ())),
+        subnets=tuple(_subnets(found)),
     )
+
+
+def _subnets(found: Mapping[str, Any]) -> list[str]:
+    """Behind CodeDeploy the network stands in the task sets, on a rolling service in the service."""
+    places = [*(task_set for task_set in found.get("taskSets", ()) if task_set["status"] == "PRIMARY"), found]
+    named = (place.get("networkConfiguration", {}).get("awsvpcConfiguration", {}).get("subnets") for place in places)
+    return next((list(subnets) for subnets in named if subnets), [])
 
 
 def _task_set(found: Mapping[str, Any]) -> TaskSet:
@@ -333,4 +365,6 @@ def _stopped(task: Mapping[str, Any]) -> StoppedTask:
         code=task.get("stopCode", ""),
         reason="; ".join(reason for reason in reasons if reason),
         exit_codes=codes,
+        at=task.get("stoppedAt"),
+        task_set=task.get("startedBy", ""),
     )

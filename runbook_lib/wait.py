@@ -22,10 +22,11 @@ def wait_until(
     *,
     what: str,
     limit: timedelta,
-    every: float = 10.0,
+    every: float | Callable[[T], float] = 10.0,
     seen: Callable[[T], None] | None = None,
 ) -> T:
-    """Read until it is done and give the last reading; `every` is in seconds, `seen` is told every reading.
+    """Read until it is done and give the last reading; `every` is in seconds, or says how many after a
+    reading; `seen` is told every reading.
 
     Raises OutOfTime when the limit is reached, or once nothing that could make it happen was left for SETTLED.
     """
@@ -43,7 +44,7 @@ def wait_until(
         idle_since = (idle_since or clock.now()) if clock.idle() else None
         if idle_since is not None and clock.now() - idle_since >= SETTLED:
             raise _out_of_time(what, "nothing is left that could make it happen", "start what should make it happen")
-        clock.sleep(min(every, left))
+        clock.sleep(min(every(reading) if callable(every) else every, left))
 
 
 def _out_of_time(what: str, seen: str, next_step: str) -> OutOfTime:

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runbook_lib.cli.arguments import add_settings
+from runbook_lib.cli.arguments import add_settings, add_yes, agree
 from runbook_lib.errors import BadInput, CheckFailed
 
 if TYPE_CHECKING:
     from runbook_lib.preflight.picture import Picture
+    from runbook_lib.preflight.report import Report
 
 FORMATS = ("tree", "json", "sarif", "junit")
 
@@ -30,15 +31,17 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the answers there, and only the last line here"
     )
+    parser.add_argument("--fix", action="store_true", help="show every repair that is certain as a diff, and apply it")
+    add_yes(parser)
     parser.add_argument("--all", action="store_true", help="show the answers that are OK or SKIP as well")
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Read, ask, show; exit code 3 when an answer is worse than SKIP."""
+    """Read, ask, show; exit code 3 when an answer is worse than SKIP. With --fix the files are mended before."""
     from runbook_lib.check import Verdict
     from runbook_lib.preflight import exports, report, shown
 
-    found = report.examine(_picture(arguments))
+    found = _fixed(arguments) if arguments.fix else report.examine(_picture(arguments))
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
@@ -47,6 +50,25 @@ def carry_out(arguments: argparse.Namespace) -> int:
     else:
         print(text)
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
+
+
+def _fixed(arguments: argparse.Namespace) -> Report:
+    """Show what can be mended with certainty, write it when somebody agrees, and give what the files answer then."""
+    from runbook_lib.preflight.fix import apply_fixes, plan_fixes
+
+    if arguments.directory is None or arguments.file is not None:
+        seen = "a parameter file" if arguments.file else "no folder"
+        next_step = "runbook check DIR --fix: what lies in a repository of AWS is changed by the runbooks alone"
+        raise BadInput(where="runbook check --fix", seen=seen, wanted="a folder of files", next_step=next_step)
+    fixes = plan_fixes(arguments.directory, pipeline_file=arguments.pipeline)
+    if not fixes.diff:
+        print("Nothing can be repaired with certainty.\n")
+        return fixes.after
+    print(fixes.diff)
+    agree(f"Repairs of {', '.join(fixes.mended)}", yes=arguments.yes)
+    apply_fixes(fixes)
+    print(f"Repaired: {', '.join(edit.name for edit in fixes.edits)}\n")
+    return fixes.after
 
 
 def _picture(arguments: argparse.Namespace) -> Picture:

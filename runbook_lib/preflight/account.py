@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runbook_lib import ownership
 from runbook_lib.preflight import permissions
 from runbook_lib.preflight.live import (
     Alarm,
@@ -33,6 +34,7 @@ from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Picture, Pipeline, T
 from runbook_lib.preflight.reading import read_folder
 from runbook_lib.preflight.wish import Wish
 from runbook_lib.repository import read_repository
+from runbook_lib.service import read_service
 
 if TYPE_CHECKING:
     from runbook_lib.account import Account
@@ -70,23 +72,33 @@ def names_of(system: System) -> Names:
     )
 
 
-def read_system(account: Account, system: System, wish: Wish | None = None) -> Picture:
-    """The picture of a system that the runbooks made: its account, and the files on the pipeline's branch.
+def read_system(account: Account, system: System, wish: Wish | None = None, *, branch: str | None = None) -> Picture:
+    """The picture of a system of the parameters: its account, and the files on a branch (None: the pipeline's).
 
     What somebody wishes to make takes the place of what is there.
     """
-    picture, wish = _repository_files(account, system), wish or Wish()
+    picture, wish = _repository_files(account, system, branch), wish or Wish()
     if wish.pipeline:
         picture = replace(picture, pipeline=Pipeline("the pipeline that is wished for", wish.pipeline))
     limit = system.params.release.limit_minutes
-    return replace(read_account(account, wish.named(names_of(system)), picture, wish), limit_minutes=limit)
+    return replace(read_account(account, wish.named(_names_now(account, system)), picture, wish), limit_minutes=limit)
 
 
-def _repository_files(account: Account, system: System) -> Picture:
+def _names_now(account: Account, system: System) -> Names:
+    """The names of the system; before 15_move_service the service is the one with rolling deployments."""
+    try:
+        moved = read_service(account, system, system.service)
+        rolling = None if moved else read_service(account, system, system.rolling_service)
+    except (ClientError, BotoCoreError):
+        return names_of(system)  # what cannot be read becomes a trouble of its part
+    return replace(names_of(system), service=rolling.name) if rolling else names_of(system)
+
+
+def _repository_files(account: Account, system: System, branch: str | None) -> Picture:
     application = system.application
     paths = [TASKDEF, APPSPEC, application.buildspec_path, application.dockerfile_path]
     try:
-        found = read_repository(account, system, [path for path in paths if path])
+        found = read_repository(account, system, [path for path in paths if path], branch=branch)
     except (ClientError, BotoCoreError) as error:
         trouble = Trouble("files", system.repository, str(error), "the repository's files", "allow reading it")
         return Picture(troubles=(trouble,))
@@ -146,6 +158,7 @@ class _Reader:
             read("live.target_groups", lambda: _target_groups(account, service, group)) if service or group else None
         )
         balancers = {arn for one in groups or () for arn in one.balancers}
+        routes = read("live.routes", lambda: _routes(account, balancers)) if balancers else None
         return Live(
             names=names,
             service=service,
@@ -153,7 +166,7 @@ class _Reader:
             group=group,
             balancers=read("live.balancers", lambda: _balancers(account, balancers)) or {},
             target_groups=groups,
-            routes=read("live.routes", lambda: _routes(account, balancers)) if balancers else None,
+            routes=routes,
             alarms=read("live.alarms", lambda: _alarms(account, group.alarms)) if group else None,
             project=read("live.project", lambda: _project(account, names.project)),
             registry=read("live.registry", lambda: _registry(account, names.registry)),
@@ -161,7 +174,7 @@ class _Reader:
             scaling=read("live.scaling", lambda: _scaling(account, names)),
             active=read("live.active", lambda: _active(account, names)) if group else None,
             event_pattern=read("live.event_pattern", lambda: _event_pattern(account, names.rule)),
-            stack=read("live.stack", lambda: _stack(account, names)) if service else None,
+            stack=read("live.stack", lambda: _stack(account, names, routes or ())) if service else None,
             returnable=read("live.returnable", lambda: _returnable(account, names)),
         )
 
@@ -401,10 +414,14 @@ def _event_pattern(account: Account, rule: str) -> dict[str, object] | None:
     return pattern if found["State"] == "ENABLED" else None
 
 
-def _stack(account: Account, names: Names) -> str | None:
-    found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service], include=["TAGS"])
-    tags = {tag["key"]: tag["value"] for one in found["services"] for tag in one.get("tags", ())}
-    return tags.get("aws:cloudformation:stack-name")
+def _stack(account: Account, names: Names, routes: tuple[Route, ...]) -> str | None:
+    """The owner that tags name, of the service and of the listeners: what CodeDeploy changes at every release."""
+    service = account.arn("ecs", f"service/{names.cluster}/{names.service}")
+    for arn in dict.fromkeys((service, *(route.rule or route.listener for route in routes))):
+        owner = ownership.owner_of(ownership.read_tags(account, arn))
+        if owner:
+            return f"{owner} has {arn.rpartition(':')[2]}"
+    return None
 
 
 def _returnable(account: Account, names: Names) -> int:

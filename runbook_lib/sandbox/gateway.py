@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from email.utils import format_datetime
 from typing import Any
 
 from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, traffic, trail
+from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, trail
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
 from runbook_lib.sandbox.world import World
@@ -192,9 +193,14 @@ class Gateway:
         except AwsError as error:
             result = error
         moto_protocol.check(matched, result)
-        answer = moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request"))
+        answer = self._dated(moto_protocol.respond(matched, result, request_id=self.world.ids.uuid("request")))
         self._record(scope, result.code if isinstance(result, AwsError) else "", request, answer)
         return answer
+
+    def _dated(self, answer: Answer) -> Answer:
+        """Every answer of AWS says what time it is there: by it a client sees that its own clock is wrong."""
+        status, headers, body = answer
+        return status, {**headers, "date": format_datetime(self.world.datetime(), usegmt=True)}, body
 
     def _call(self, matched: Matched, request: Request, scope: Scope) -> Call:
         params = moto_protocol.parse(matched, request)
@@ -209,8 +215,6 @@ class Gateway:
         scope, known = replace(scope, operation=operation), moto_protocol.has(scope.service, operation)
         if not known and not moto_protocol.protocol_of(scope.service, request).startswith("rest"):
             return self._refuse(scope, _no_operation(scope, request), request)
-        if scope.service == "s3":
-            traffic.write_what_is_due(self.world, operation, request.raw_url)
         try:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
-from runbook_lib import balancer as balancers
 from runbook_lib import build as builds
 from runbook_lib import deployment as deployments
 from runbook_lib import pipeline as pipelines
 from runbook_lib import service as services
 from runbook_lib.account import Account
+from runbook_lib.analysis import Judgement
 from runbook_lib.errors import ReleaseFailed
 from runbook_lib.journal import Journal
+from runbook_lib.story.control import Controller, Decision, last_moment
+from runbook_lib.story.tracking import Sample, Seen, Tracker
 from runbook_lib.system import System
 from runbook_lib.wait import wait_until
 
-POLL = 15.0  # seconds between two looks at a deployment
+POLL = 30.0  # seconds between two looks at what is only waited for
 START_LIMIT = timedelta(minutes=10)
 BUILD_LIMIT = timedelta(minutes=60)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What was seen of a deployment at one moment; weights are the listener's, in percent by target group."""
-
-    at: datetime
-    phase: str
-    weights: dict[str, float]
-    healthy: dict[str, int]
-    unhealthy: dict[str, int]
-
-    def line(self, began: datetime) -> str:
-        """When, which event, who gets how much, and how many targets are healthy."""
-        seconds = int((self.at - began).total_seconds())
-        groups = ", ".join(
-            f"{name} {weight:.0f} % ({self.healthy.get(name, 0)} healthy)" for name, weight in self.weights.items()
-        )
-        return f"T+{seconds // 60:02d}:{seconds % 60:02d}  {self.phase:<22} {groups}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +30,9 @@ class Followed:
 
     deployment: deployments.Deployment
     samples: tuple[Sample, ...]
+    decisions: tuple[Decision, ...] = ()
+    judgement: Judgement | None = None  # None where nothing could be compared, or nobody should
+    last: Seen | None = None  # everything that was known at the end; None for a rollback that was looked up
 
 
 def run_of_commit(account: Account, system: System, commit: str) -> pipelines.Execution:
@@ -101,38 +87,56 @@ def deployment(
     deployment_id: str,
     *,
     journal: Journal,
-    until: Callable[[deployments.Deployment], bool],
-    seen: Callable[[Sample], None] | None = None,
+    until: Callable[[Seen], bool],
+    seen: Callable[[Seen, Sample | Decision | None], None] | None = None,
+    control: Controller | None = None,
 ) -> Followed:
-    """Follow one deployment until something is true of it, or it is over; every change goes into the journal."""
+    """Follow one deployment until something is true of it, or it is over; every change goes into the journal.
+
+    `control` decides at every look; without one the deployment is only looked at. `seen` is told every look, with what
+    changed: a sample, a decision, or None.
+    """
     samples: list[Sample] = []
-    known = balancers.read_balancer(account, system)
-    pair = {name: group for name, group in known.groups.items() if name in system.target_groups}
-    known = replace(known, groups=pair)
+    tracker = Tracker(account, system, deployment_id, journal)
 
-    def look(found: deployments.Deployment) -> None:
-        sample = _sample(account, found, balancers.look_again(account, known))
-        if not samples or _differs(samples[-1], sample):
+    def look(known: Seen) -> None:
+        sample = known.sample
+        changed = not samples or sample.differs(samples[-1])
+        if changed:
             journal.write("sample", deployment=deployment_id, **vars(sample))
-            if seen is not None:
-                seen(sample)
         samples.append(sample)
+        if seen is not None:
+            seen(known, sample if changed else None)
+        decided = control.look(known) if control else None
+        if decided is not None:
+            tracker.rota.ask("deployment")
+            if seen is not None:
+                seen(known, decided)
 
-    found = wait_until(
+    known = wait_until(
         account.clock,
-        lambda: deployments.read_deployment(account, system, deployment_id),
-        lambda found: found.over or until(found),
+        tracker.look,
+        lambda known: (known.deployment.over or until(known)) and tracker.complete,
         what=f"deployment {deployment_id} is done",
         limit=deployments.budget(system),
-        every=POLL,
+        every=lambda known: _wait(tracker, known),
         seen=look,
     )
+    found = known.deployment
     if found.rolled_back_by:
-        back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda d: d.over, seen=seen)
+        back = deployment(account, system, found.rolled_back_by, journal=journal, until=lambda _: False, seen=seen)
         samples += back.samples
     if found.over:
         settled(account, system)
-    return Followed(found, tuple(samples))
+    decisions = tuple(control.decisions) if control else ()
+    return Followed(found, tuple(samples), decisions, control.judgement if control else None, known)
+
+
+def _wait(tracker: Tracker, known: Seen) -> float:
+    """Seconds until the next look: when something is due to be read, or to be decided."""
+    decision = last_moment(known)
+    due = tracker.wait(known)
+    return due if decision is None else max(1.0, min(due, (decision - known.at).total_seconds()))
 
 
 def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
@@ -186,6 +190,15 @@ def settled(account: Account, system: System) -> services.Service | None:
     )
 
 
+def commit_of(account: Account, system: System, deployment_id: str) -> str | None:
+    """The commit that a deployment brought, in short; None for one that no run of the pipeline made."""
+    for run in pipelines.read_executions(account, system):
+        full = pipelines.read_execution(account, system, run.id)
+        if _external(full) == deployment_id:
+            return full.commit[:7] if full.commit else None
+    return None
+
+
 def _deploys(account: Account, system: System) -> bool:
     return any(not found.over for found in deployments.read_deployments(account, system))
 
@@ -195,26 +208,6 @@ def _running(account: Account, system: System, deployment_id: str) -> str | None
     running = [run.id for run in pipelines.read_executions(account, system) if not run.over]
     full = (pipelines.read_execution(account, system, run) for run in running)
     return next((run.id for run in full if _external(run) == deployment_id), None)
-
-
-def _sample(account: Account, found: deployments.Deployment, lb: balancers.Balancer) -> Sample:
-    share = lb.production.share if lb.production else {}
-    return Sample(
-        at=account.clock.now(),
-        phase=found.phase,
-        weights={name: round(100 * part, 1) for name, part in sorted(share.items())},
-        healthy={group.name: group.healthy for group in lb.groups.values()},
-        unhealthy={group.name: sum(t.state == "unhealthy" for t in group.targets) for group in lb.groups.values()},
-    )
-
-
-def _differs(before: Sample, now: Sample) -> bool:
-    return (before.phase, before.weights, before.healthy, before.unhealthy) != (
-        now.phase,
-        now.weights,
-        now.healthy,
-        now.unhealthy,
-    )
 
 
 def _status(run: pipelines.Execution, stage: str) -> str | None:

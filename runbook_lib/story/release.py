@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
-from runbook_lib import alarm, balancer, deployment, deployment_group, lease, pipeline, repository, service
+from runbook_lib import alarm, balancer, bracket, deployment, deployment_group, lease, pipeline, repository, service
 from runbook_lib.account import Account
-from runbook_lib.check import Check, Checks, Verdict, ask, checks
+from runbook_lib.check import Check, Checks, Verdict, ask, checks, skip
 from runbook_lib.deployment import Deployment
 from runbook_lib.documents import taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
 from runbook_lib.inventory import read_inventory
-from runbook_lib.params import Release
 from runbook_lib.step import Applied, Plan, Until
 from runbook_lib.story import follow, shares, watch
 from runbook_lib.system import System
@@ -103,6 +101,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
     items = read_inventory(account, system.name)
     steps = (
         lease.plan_take(account, system),
+        *bracket.plan_open(account, system),
         *deployment_group.plan_group_config(system, group, config=config, items=items),
         repository.plan_commit(
             system,
@@ -114,20 +113,6 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
         ),
     )
     return Plan(f"Release {version}", system.name, steps)
-
-
-def course(account: Account, system: System) -> Table:
-    """What the deployment will do and when, counted from the moment green is healthy; hooks aside."""
-    release = system.params.release
-    name = deployment_group.config_name(system)
-    rows = [{"when": "first", "what": "build, task definition, green tasks healthy, test listener shows green"}]
-    if release.ready_wait_minutes:
-        rows.append({"when": f"at most {release.ready_wait_minutes} min", "what": "wait until somebody continues it"})
-    shift = shares.schedule(_routing(account, name, release))
-    rows += [{"when": _minute(after), "what": f"{share:.0f} % of traffic to green"} for after, share in shift]
-    end = int(shift[-1][0].total_seconds()) // 60 + release.termination_wait_minutes
-    rows.append({"when": f"until T+{end:02d}:00", "what": "going back is instant: the former tasks still run"})
-    return table(f"The course of {name}", rows)
 
 
 def wait_for_run(account: Account, system: System, applied: Applied) -> Handle:
@@ -176,14 +161,39 @@ def judge(account: Account, system: System, started: Handle) -> Checks:
     )
 
 
+def decisions(account: Account, system: System, followed: follow.Followed) -> Table:
+    """What was decided on the way, when, by which rule and why; nothing where no rule had a reason to."""
+    del account, system
+    began = followed.deployment.created
+    rows = [
+        {
+            "when": watch.since(began, one.at),
+            "rule": one.rule,
+            "decided": one.action if one.done else f"would {one.action}: only reported",
+            "why": one.reason,
+        }
+        for one in followed.decisions
+    ]
+    return table("Decided on the way", rows, ("when", "rule", "decided", "why"))
+
+
+def check_judged(account: Account, system: System, followed: follow.Followed) -> Checks:
+    """What the judge says of the new version beside the former one, question by question."""
+    del account
+    if followed.judgement is not None:
+        return followed.judgement.checks()
+    off = system.params.release.judge == "off"
+    why = "release.judge is off" if off else "both versions never had traffic in the same measured minute"
+    return checks("Is the new version as good as the former one?", (skip("Was it judged?", why),))
+
+
 def plan_after(account: Account, system: System, started: Handle, *, end_wait: bool = False) -> Plan:
     """After a good release nothing, or the end of the wait; after a bad one the way into Deploy is closed."""
     found = deployment.read_deployment(account, system, started.id)
     delivery = pipeline.read_pipeline(account, system)
     if found.shifted or found.status == "Succeeded" or delivery is None:
         return plan_finish(account, system, started) if end_wait else Plan("Keep the former tasks", system.name, ())
-    commit = repository.read_repository(account, system).head
-    bad = f"{started.id} was rolled back - bad commit {commit.id[:7] if commit else 'unknown'}"
+    bad = f"{started.id} was rolled back - bad commit {follow.commit_of(account, system, started.id) or 'unknown'}"
     return Plan("Close the way into Deploy", system.name, (pipeline.plan_freeze(system, delivery, reason=bad),))
 
 
@@ -210,15 +220,23 @@ def wait_for_end(account: Account, system: System, started: Handle) -> Handle:
     return Handle(found.id, f"{found.id} {found.status}")
 
 
-def decide(account: Account, system: System, started: Handle, before: Live) -> str:
-    """The ending, computed from what is live: done, or RolledBack (4), or ReleaseFailed (5)."""
+def decide(
+    account: Account, system: System, started: Handle, before: Live, followed: follow.Followed | None = None
+) -> str:
+    """The ending, computed from what is live: done, or RolledBack (4), or ReleaseFailed (5).
+
+    `followed` is what was seen and decided on the way: a stop that we asked for is told with its own reason.
+    """
     found = deployment.read_deployment(account, system, started.id)
     verdict = judge(account, system, started)
-    if verdict.verdict <= Verdict.SKIP:
+    stopped = next((one for one in (followed.decisions if followed else ()) if one.action == "stop" and one.done), None)
+    if verdict.verdict <= Verdict.SKIP and stopped is None:
         back = "going back takes a full deployment" if found.over else "going back is instant until it ends"
         return f"{found.id}: the intended revision is live; {back}"
     live = read_live(account, system)
-    reason = found.error or "; ".join(check.seen for check in verdict.bad)
+    reason = stopped.reason if stopped else found.error or "; ".join(check.seen for check in verdict.bad)
+    if stopped and verdict.verdict <= Verdict.SKIP:
+        reason = f"{reason}; the stop came too late"
     former = live.revision != _intended(account, system, found)
     if former and (live.revision == before.revision or _went_back(account, system, found, live)):
         raise RolledBack(
@@ -264,20 +282,6 @@ def _went_back(account: Account, system: System, found: Deployment, live: Live) 
         return False
     back = deployment.read_deployment(account, system, found.rolled_back_by)
     return (back.shifted or back.status == "Succeeded") and live.revision == _intended(account, system, back)
-
-
-def _routing(account: Account, name: str, release: Release) -> dict[str, Any]:
-    client = account.client("codedeploy")
-    try:
-        found = client.get_deployment_config(deploymentConfigName=name)["deploymentConfigInfo"]
-    except client.exceptions.DeploymentConfigDoesNotExistException:
-        # It will be made with the release, from these parameters.
-        return deployment_group.routing(release)
-    return found.get("trafficRoutingConfig", {})
-
-
-def _minute(after: timedelta) -> str:
-    return f"T+{int(after.total_seconds()) // 60:02d}:00"
 
 
 def _check_delivery(delivery: pipeline.Pipeline | None) -> Check:

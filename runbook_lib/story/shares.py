@@ -23,16 +23,20 @@ def requested(account: Account, found: Deployment) -> Shares:
 
     A deployment that is rolled back asks for nothing more.
     """
-    began = next((event.start for event in found.events if event.name == "AllowTraffic" and event.start), None)
+    began = found.began("AllowTraffic")
     if began is None:
         return ((found.created, 0.0),)
-    client = account.client("codedeploy")
-    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
-    steps = schedule(routing.get("trafficRoutingConfig", {}))
     last = found.completed or account.clock.now()
-    reached = [(began + after, percent) for after, percent in steps if began + after <= last]
+    reached = [(began + after, percent) for after, percent in steps(account, found) if began + after <= last]
     back = [(found.completed, 0.0)] if found.completed and found.rolled_back_by else []
     return ((found.created, 0.0), *reached, *back)
+
+
+def steps(account: Account, found: Deployment) -> tuple[tuple[timedelta, float], ...]:
+    """The steps of a deployment's own traffic configuration: one call."""
+    client = account.client("codedeploy")
+    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
+    return schedule(routing.get("trafficRoutingConfig", {}))
 
 
 def schedule(routing: Mapping[str, Any]) -> tuple[tuple[timedelta, float], ...]:
@@ -58,7 +62,7 @@ def kept(account: Account, found: Deployment, journals: Iterable[Journal]) -> tu
     AWS keeps no history of weights: without a journal of the release nothing is known of them.
     """
     own = [entry for each in journals for entry in each.entries]
-    told = {(entry.at, str(entry.fields)): entry for entry in (*_beside(account, found.id), *own)}
+    told = {(entry.at, str(entry.fields)): entry for entry in (*beside(account, found.id), *own)}
     return tuple(entry for entry in sorted(told.values(), key=lambda entry: entry.at) if _tells(entry, found.id))
 
 
@@ -79,12 +83,15 @@ def _tells(entry: Entry, deployment_id: str) -> bool:
     return named.get(entry.kind) == deployment_id
 
 
-def _beside(account: Account, deployment_id: str) -> Iterator[Entry]:
-    """The lines of the journals beside this run's, of runs on the same world: another sandbox counts the same ids."""
+def beside(account: Account, about: str = "") -> Iterator[Entry]:
+    """The lines of the journals beside this run's, of runs on the same world: another sandbox counts the same ids.
+
+    `about` leaves out the journals that never name it.
+    """
     if account.place == EMBEDDED:
         return
     for path in _journal_files():
-        if deployment_id in path.read_text(encoding="utf-8"):
+        if about in path.read_text(encoding="utf-8"):
             entries = journal.read(path)
             if entries and entries[0].fields.get("place") == account.place:
                 yield from entries

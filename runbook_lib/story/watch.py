@@ -15,11 +15,11 @@ from runbook_lib.journal import Journal
 from runbook_lib.metric import Metrics
 from runbook_lib.step import Applied
 from runbook_lib.story import shares
+from runbook_lib.story.tracking import LAG
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import axis, charts
 
-LAG = timedelta(minutes=3)  # metrics of a closed minute show up one to three minutes later
 BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=5)
 
 

@@ -39,12 +39,12 @@ def _reach(account: Account, system: System, world: str, journal: Journal) -> No
         wanted = ", ".join((*STATES, MADE))
         raise BadInput(where="world", seen=world, wanted=wanted, next_step="correct the call of begin")
     states = list(STATES)[: list(STATES).index(world) + 1]
-    memory = account.memory(_inputs(system)) if account.memory else None
+    memory = account.memory(_inputs(system)) if account.memory and not account.adopted else None
     known = _recalled(memory, states, journal)
     for name in states[states.index(known) + 1 if known else 0 :]:
         reached, chapter = STATES[name]
         if not reached(account, system):
-            if account.target == "aws":
+            if account.target == "aws" or account.adopted:
                 raise _not_there(name, chapter.__doc__ or "")
             chapter(account, system, journal)
             if memory:
@@ -77,7 +77,9 @@ def _inputs(system: System) -> str:
 def _make_alone(account: Account, system: System, journal: Journal) -> None:
     """Something to tear down for a notebook that runs alone; what others share is taken as it is, also half gone."""
     memory = account.memory(_inputs(system)) if account.memory else None
-    if _recalled(memory, ("rolling",), journal) or account.shared or read_inventory(account, system.name):
+    if account.adopted or _recalled(memory, ("rolling",), journal) or account.shared:
+        return
+    if read_inventory(account, system.name):
         return
     chapters.provision(account, system, journal)
 
@@ -108,6 +110,12 @@ def _released(account: Account, system: System) -> bool:
     return len(done) > 1
 
 
+def _hurt(account: Account, system: System) -> bool:
+    # On a real account any window can be looked at; the sandbox needs something to look at.
+    bad = any(found.status in ("Stopped", "Failed") for found in deployment.read_deployments(account, system))
+    return bad or account.target == "aws"
+
+
 def _not_there(state: str, chapter: str) -> CheckFailed:
     return CheckFailed(
         where="begin",
@@ -128,4 +136,5 @@ STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "files": (chapters.has_files, chapters.files),
     "bluegreen": (_bluegreen, chapters.pipeline_edit),
     "released": (_released, chapters.release),
+    "incident": (_hurt, chapters.incident),
 }

@@ -1,0 +1,263 @@
+"""Counting witnesses: what of the requests speaks for or against green, colour against colour at equal time.
+
+Only times at which both colours had traffic count. Where clients are known, errors of one client in a short window are
+one witness. Where they are not, requests are counted by closed minutes: given how many requests each colour had in a
+minute, the errors of green among all errors are drawn without replacement, which scatters less than the coin that the
+evidence supposes (Hoeffding 1963, theorem 4), so a minute's own share may stand for the weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from runbook_lib.analysis.evidence import Tally
+from runbook_lib.analysis.observed import ClosedMinute, Observed, Role, Rows, moment, share_at
+from runbook_lib.analysis.settings import Settings
+
+MINUTE = 60
+STRANGE = 5.0  # standard deviations by which an observed share may differ from the weight before it is believed instead
+TRIMMED = 0.1  # of the pairs of minutes, those that differ most, are left out: an outage begins or ends there
+# What is left of the mean of a chi-square with one degree of freedom without its largest tenth.
+LEFT = 0.623
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One colour: its requests, how many of them were bad, and how many of those are witnesses of their own."""
+
+    requests: float
+    bad: float
+    counted: float
+
+    @property
+    def rate(self) -> float | None:
+        """The share of bad requests, 0 to 1; None without requests."""
+        return self.bad / self.requests if self.requests else None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The witnesses of one question, in the order of their looks, with what had been seen at each look.
+
+    Arrays have one entry a look: when (seconds since 1970), requests and bad ones of green and blue so far, and from
+    how many minutes green's witnesses came. `strict` says that clients were unknown.
+    """
+
+    tally: Tally
+    at: np.ndarray
+    green_requests: np.ndarray
+    blue_requests: np.ndarray
+    green_bad: np.ndarray
+    blue_bad: np.ndarray
+    minutes: np.ndarray
+    green: Sample
+    blue: Sample
+    strict: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Requests at times when both colours had traffic, with the share of green at each; `clients` may be told apart."""
+
+    rows: Rows
+    share: np.ndarray
+    clients: bool
+    notes: tuple[str, ...]
+
+
+def comparable(observed: Observed, settings: Settings) -> Comparable:
+    """The requests that can be compared, and whether their clients are known."""
+    found = _until(observed.rows, observed.until.timestamp()) if observed.rows is not None else _cut(_EMPTY, _NONE)
+    share, notes = _shares(observed, found)
+    keep = (share > 0) & (share < 1)
+    kept = _cut(found, keep)
+    clients, note = _clients(kept, settings)
+    return Comparable(kept, share[keep], clients, (*notes, *note))
+
+
+def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: Settings) -> Counts:
+    """The witnesses among requests with known clients; `asked` are those that the question is about."""
+    rows = found.rows
+    green, blue = rows.green & asked, ~rows.green & asked
+    witnesses = np.flatnonzero(bad & asked)
+    witnesses = witnesses[_first_of_clients(rows, witnesses, settings.client_window_seconds)]
+    came_from_green = rows.green[witnesses]
+    return Counts(
+        tally=Tally(came_from_green.astype(float), np.ones(len(witnesses)), found.share[witnesses]),
+        at=rows.at[witnesses],
+        green_requests=np.cumsum(green)[witnesses],
+        blue_requests=np.cumsum(blue)[witnesses],
+        green_bad=np.cumsum(green & bad)[witnesses],
+        blue_bad=np.cumsum(blue & bad)[witnesses],
+        minutes=_distinct(rows.at[witnesses] // MINUTE, came_from_green),
+        green=Sample(float(green.sum()), float((green & bad).sum()), float(came_from_green.sum())),
+        blue=Sample(float(blue.sum()), float((blue & bad).sum()), float((~came_from_green).sum())),
+        strict=False,
+        notes=found.notes,
+    )
+
+
+def count_minutes(
+    minutes: Iterable[ClosedMinute], bad: Callable[[ClosedMinute], float | None], notes: Sequence[str] = ()
+) -> Counts:
+    """The witnesses among closed minutes; `bad` counts a minute's bad requests, None where it cannot be known.
+
+    Minutes in which one colour had no requests say how much blue scatters, and nothing else.
+    """
+    known: dict[datetime, dict[str, tuple[float, float]]] = {}
+    for minute in minutes:
+        found = bad(minute)
+        if found is not None and minute.requests > 0:
+            known.setdefault(minute.at, {})[minute.role] = (minute.requests, found)
+    blue_alone = [both["blue"] for _, both in sorted(known.items()) if "blue" in both]
+    pairs = [(at, *both["green"], *both["blue"]) for at, both in sorted(known.items()) if len(both) == 2]
+    at = np.array([start.timestamp() + MINUTE for start, *_ in pairs])
+    green, green_bad, blue, blue_bad = np.array([row[1:] for row in pairs], dtype=float).reshape(-1, 4).T
+    dispersion = scatter(np.array(blue_alone, dtype=float).reshape(-1, 2))
+    witnesses = (green_bad.sum() / dispersion, blue_bad.sum() / dispersion)
+    with np.errstate(invalid="ignore"):
+        share = green / (green + blue)
+    return Counts(
+        tally=Tally(green_bad, green_bad + blue_bad, share, dispersion),
+        at=at,
+        green_requests=np.cumsum(green),
+        blue_requests=np.cumsum(blue),
+        green_bad=np.cumsum(green_bad),
+        blue_bad=np.cumsum(blue_bad),
+        minutes=np.cumsum(green_bad > 0),
+        green=Sample(float(green.sum()), float(green_bad.sum()), float(witnesses[0])),
+        blue=Sample(float(blue.sum()), float(blue_bad.sum()), float(witnesses[1])),
+        strict=True,
+        notes=tuple(notes),
+    )
+
+
+def scatter(minutes: np.ndarray) -> float:
+    """How many times more the minutes (requests, bad ones) scatter than chance would; at least 1.
+
+    Neighbours are compared, so that a slow drift does not count, and the tenth of the pairs that differ most is left
+    out. Few pairs know it badly: one standard error of the estimate is added.
+    """
+    requests, bad = minutes[:, 0], minutes[:, 1]
+    rate = bad / requests
+    both = (bad[1:] + bad[:-1]) / (requests[1:] + requests[:-1])
+    chance = both * (1 - both) * (1 / requests[1:] + 1 / requests[:-1])
+    some = chance > 0
+    ratios = np.sort((np.diff(rate)[some]) ** 2 / chance[some])
+    kept = ratios[: len(ratios) - int(TRIMMED * len(ratios))]
+    if not len(kept):
+        return 1.0
+    left = LEFT if len(kept) < len(ratios) else 1.0
+    return max(1.0, float(kept.mean() / left * (1 + (2 / len(kept)) ** 0.5)))
+
+
+def as_minutes(found: Comparable, until: float, slow_ms: float | None) -> tuple[ClosedMinute, ...]:
+    """Requests without known clients as closed minutes, with the slow ones counted where a limit is known."""
+    rows = found.rows
+    number = (rows.at // MINUTE).astype(np.int64)
+    closed = [minute for minute in np.unique(number).tolist() if (minute + 1) * MINUTE <= until]
+    colours: tuple[tuple[Role, np.ndarray], ...] = (("green", rows.green), ("blue", ~rows.green))
+    return tuple(
+        _minute(rows, (number == minute) & colour, moment(minute * MINUTE), role, slow_ms)
+        for minute in closed
+        for role, colour in colours
+    )
+
+
+def slow_requests(minute: ClosedMinute, limit_ms: float) -> float | None:
+    """How many requests of a minute took longer than a limit: counted, or read off between its percentiles.
+
+    Between two percentiles the logarithm of the time grows evenly with the logarithm of what lies above it; beyond the
+    last one the tail goes on with the last slope. None without percentiles.
+    """
+    if minute.slow is not None:
+        return minute.slow
+    points = sorted((ms, percent) for percent, ms in minute.percentiles if ms > 0 and percent < 100)
+    if not points:
+        return None
+    times = np.log([ms for ms, _ in points])
+    above = np.log([1 - percent / 100 for _, percent in points])
+    at = np.log(limit_ms)
+    if at > times[-1] and len(points) > 1 and times[-1] > times[-2]:
+        slope = (above[-1] - above[-2]) / (times[-1] - times[-2])
+        return float(minute.requests * np.exp(above[-1] + slope * (at - times[-1])))
+    return float(minute.requests * np.exp(np.interp(at, times, above)))
+
+
+def _minute(rows: Rows, some: np.ndarray, at: datetime, role: Role, slow_ms: float | None) -> ClosedMinute:
+    return ClosedMinute(
+        at=at,
+        role=role,
+        requests=float(some.sum()),
+        own_errors=float((some & rows.failed).sum()),
+        unanswered=0.0,
+        slow=None if slow_ms is None else float((some & (rows.latency_ms > slow_ms)).sum()),
+    )
+
+
+_EMPTY = Rows(*(np.empty(0, dtype=kind) for kind in (float, bool, np.int64, bool, float)))
+_NONE = np.empty(0, dtype=bool)
+
+
+def _cut(rows: Rows, keep: np.ndarray) -> Rows:
+    return Rows(rows.at[keep], rows.green[keep], rows.client[keep], rows.failed[keep], rows.latency_ms[keep])
+
+
+def _until(rows: Rows, until: float) -> Rows:
+    return _cut(rows, rows.at <= until)
+
+
+def _shares(observed: Observed, rows: Rows) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Green's share at each request: its weight; where the requests say otherwise (sticky clients), what they say."""
+    if not observed.weights:
+        _, minute = np.unique(rows.at // MINUTE, return_inverse=True)
+        requests, green = np.bincount(minute), np.bincount(minute, weights=rows.green)
+        return (green / np.maximum(requests, 1))[minute], ()
+    share, notes = share_at(observed.weights, rows.at), []
+    for weight in np.unique(share):
+        step = share == weight
+        count, seen = step.sum(), rows.green[step].mean()
+        if abs(seen - weight) * count > STRANGE * max(1.0, (count * weight * (1 - weight)) ** 0.5) and 0 < weight < 1:
+            share[step] = seen
+            notes.append(f"green had {seen:.1%} of the requests while its weight was {weight:.1%}: the former is used")
+    return share, tuple(notes)
+
+
+def _clients(rows: Rows, settings: Settings) -> tuple[bool, tuple[str, ...]]:
+    """Whether clients can be told apart, and the reason when not."""
+    if not len(rows):
+        return True, ()
+    if (rows.client < 0).any():
+        return False, ("clients are not known: closed minutes are counted, with the stricter limit",)
+    windows = np.unique(np.stack([rows.client, (rows.at // settings.client_window_seconds).astype(np.int64)]), axis=1)
+    distinct, busy = len(np.unique(rows.client)), len(rows) / windows.shape[1]
+    if distinct < settings.least_clients or busy > settings.most_per_client:
+        told = f"{distinct} clients with {busy:.0f} requests each in {settings.client_window_seconds:g} s"
+        return False, (f"{told}: too few to tell them apart; closed minutes are counted, with the stricter limit",)
+    return True, ()
+
+
+def _first_of_clients(rows: Rows, witnesses: np.ndarray, window: float) -> np.ndarray:
+    """Which of the bad requests count: a client's first, and the next one a window later."""
+    counted: dict[int, float] = {}
+    keep = np.zeros(len(witnesses), dtype=bool)
+    pairs = zip(rows.client[witnesses].tolist(), rows.at[witnesses].tolist(), strict=True)
+    for place, (client, at) in enumerate(pairs):
+        if at - counted.get(client, -np.inf) >= window:
+            counted[client] = at
+            keep[place] = True
+    return keep
+
+
+def _distinct(minutes: np.ndarray, green: np.ndarray) -> np.ndarray:
+    """How many different minutes green's witnesses came from so far; times are sorted."""
+    out = np.zeros(len(minutes), dtype=np.int64)
+    mine = np.flatnonzero(green)
+    fresh = np.diff(minutes[mine], prepend=-1) != 0
+    out[mine] = fresh
+    return np.cumsum(out)
