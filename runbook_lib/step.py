@@ -88,6 +88,7 @@ class Plan:
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)  # answers of earlier plans' steps
     monthly_usd: float | None = None  # None: the plan does not change the bill
     notes: tuple[str, ...] = ()
+    fault: bool = False  # what somebody else does, played in a sandbox: no owner is asked there
 
     @property
     def needed(self) -> tuple[Step, ...]:
@@ -127,7 +128,8 @@ def apply(plan: Plan, *, account: Account, journal: Journal) -> Applied:
     Safe to call again after a kill at any point: make the plan anew, for it finds what is there.
     Raises Refused, with nothing changed, when a step would change what a stack owns without consent.
     """
-    ownership.refuse(plan, account)
+    if not (plan.fault and account.target == "sandbox"):
+        ownership.refuse(plan, account)
     answers: dict[str, Mapping[str, Any]] = dict(plan.given)
     done: list[str] = []
     for step in plan.steps:

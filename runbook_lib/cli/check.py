@@ -97,7 +97,10 @@ def _picture(arguments: argparse.Namespace) -> Picture:
 
 
 def _live(arguments: argparse.Namespace) -> Picture:
-    """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first."""
+    """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first.
+
+    A served one is taken as it is, unless a fault is to be played in it.
+    """
     from runbook_lib.journal import Journal
     from runbook_lib.preflight.account import read_system
     from runbook_lib.preflight.wish import read_wish
@@ -107,6 +110,6 @@ def _live(arguments: argparse.Namespace) -> Picture:
 
     wish = read_wish(arguments.group, arguments.service)
     account, system = opened(arguments.file, overrides_of(arguments.settings))
-    if account.target == "sandbox" and not account.shared:
+    if account.target == "sandbox" and (system.params.sandbox.scenario or not account.shared):
         worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
     return read_system(account, system, wish)

@@ -53,7 +53,6 @@ def of_call(call: str, arguments: Mapping[str, Any]) -> Wish:
     """The wish that a call in boto3's words would fulfil; raises KeyError for one that is none of the three."""
     kind = {
         "codedeploy:create_deployment_group": "group",
-        "codedeploy:update_deployment_group": "group",
         "ecs:create_service": "service",
         "codepipeline:update_pipeline": "pipeline",
     }[call]

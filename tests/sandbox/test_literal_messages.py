@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -102,6 +103,10 @@ def by_release(told: Mapping[str, Any], names: Names) -> Said:
     world = Stage(furnish(deploy.world))
     if told["release"].get("realism"):
         world.world.settings = world.world.settings.with_(realism=True)
+        allowed = told["release"].get("allowed", [])
+        store = {"Effect": "Allow", "Action": [*allowed, "iam:GetRole"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [store]})
+        world.world.client("iam").put_role_policy(RoleName="pipeline", PolicyName="store", PolicyDocument=policy)
     error = world.error(releases.release(world, **told["release"].get("files", {})))
     return error["code"], error["message"]
 

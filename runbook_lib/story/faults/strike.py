@@ -50,7 +50,8 @@ def _apply(account: Account, system: System, words: Vocabulary, call: Call, jour
         step = _commit(account, system, words)
     else:
         step = _step(words, call)
-    return apply(Plan(words.fault.tells, system.name, (step,)), account=account, journal=journal).answers[step.id]
+    plan = Plan(words.fault.tells, system.name, (step,), fault=True)
+    return apply(plan, account=account, journal=journal).answers[step.id]
 
 
 def _step(words: Vocabulary, call: Call) -> Step:
