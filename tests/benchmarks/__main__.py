@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from runbook_lib.suggest import did_you_mean
-from tests.benchmarks import sandbox, walk
+from tests.benchmarks import logs, sandbox, walk
 from tests.benchmarks.harness import Benchmark, report
 
-BENCHMARKS: dict[str, Benchmark] = {"walk": walk.measure, "sandbox": sandbox.measure}
+BENCHMARKS: dict[str, Benchmark] = {"walk": walk.measure, "sandbox": sandbox.measure, "logs": logs.measure}
 
 
 def main(names: list[str]) -> int:
