@@ -267,7 +267,7 @@ def test_databases_and_tables_are_shown(world: Sandbox) -> None:
     ask(world, TABLE.replace("people (", "logs.people ("))
     names = {"CatalogName": "AwsDataCatalog", "DatabaseName": "logs"}
     told = athena.get_table_metadata(**names, TableName="people")["TableMetadata"]
-    assert [(one["Name"], one["Type"]) for one in told["Columns"]] == [("name", "text"), ("age", "int")]
+    assert [(one["Name"], one["Type"]) for one in told["Columns"]] == [("name", "string"), ("age", "int")]
     assert told["Parameters"]["projection.day.type"] == "date"
     assert [one["Name"] for one in athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]] == [
         "default",
