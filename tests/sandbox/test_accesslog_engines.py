@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import ecs_stage
+import logs_stage
 import numpy as np
 import pytest
 
@@ -29,8 +31,10 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
+from runbook_lib.removal import REMOVALS, Removal
 from runbook_lib.sandbox import Sandbox, Settings
-from runbook_lib.step import apply
+from runbook_lib.step import Plan, apply
+from runbook_lib.story.teardown import ORDER
 from tests.logs_made import ACCOUNT, ELB, REGION, START, Recipe, Truth, key, make
 
 HOUR = Window(START, START + timedelta(hours=1))
@@ -267,6 +271,21 @@ def test_a_plan_is_applied_twice_and_taken_back(stage: Stage, tmp_path: Path) ->
     assert read_access_logs(stage.logs, HOUR).requests > 0
 
 
+def test_tear_down_knows_how_to_remove_them(stage: Stage, tmp_path: Path) -> None:
+    """The database first, then the work group; what is gone needs no step."""
+    stage.upload(make(replace(MESSY, lines=50), tmp_path), tmp_path)
+    stage.athena()
+    items = sorted(read_inventory(stage.account, WORLD), key=lambda item: ORDER.index(item.kind))
+    system: Any = None  # these kinds ask nothing of it
+    for item in items:
+        steps = REMOVALS[item.kind](Removal(stage.account, system, item))
+        assert steps[-1].gone == item
+        apply(Plan("Remove", WORLD, tuple(steps)), account=stage.account, journal=stage.journal)
+        assert not any(step.needed for step in REMOVALS[item.kind](Removal(stage.account, system, item)))
+    assert read_inventory(stage.account, WORLD) == ()
+    assert plan_drop(stage.account, TABLE, world=WORLD).steps == ()
+
+
 def test_another_cutoff_or_log_changes_what_is_there(stage: Stage, tmp_path: Path) -> None:
     """The work group's cut-off, and the table."""
     stage.upload(make(replace(MESSY, lines=50), tmp_path), tmp_path)
@@ -368,6 +387,31 @@ def test_athena_reads_no_folder(stage: Stage, tmp_path: Path) -> None:
 
 
 # ---- what a load balancer writes
+
+
+def told_by(stage: ecs_stage.Stage) -> Account:
+    sandbox = Sandbox(stage.world)
+    own = stage.world.settings
+    return Account("sandbox", own.account, own.region, "aws", "me", sandbox.clock, False, "test", sandbox.client)
+
+
+def test_the_log_of_a_balancer_is_found_and_agrees_with_its_traffic() -> None:
+    """By its attributes; as many requests of blue as CloudWatch counted."""
+    stage = logs_stage.logging()
+    stage.serve()
+    stage.wait(900)
+    account, now = told_by(stage), stage.world.datetime()
+    logs = read_access_logs(logs_of(account, stage.balancer), Window(now - timedelta(minutes=12), now))
+    lines = [line for line in logs_stage.lines(stage) if line.minute >= logs.coverage.window.first]
+    assert (logs.requests, logs.coverage.rejected, logs.coverage.troubled) == (len(lines), {}, ())
+    assert logs.only([stage.blue]).requests == sum(line.group == stage.blue for line in lines) > 0
+
+
+def test_a_balancer_that_writes_no_log_is_said() -> None:
+    """With what would have to be on."""
+    stage = ecs_stage.fresh(whole=True)
+    with pytest.raises(NoAccessLog, match=r"app/orders/\w+ writes no access log.*turn it on"):
+        logs_of(told_by(stage), stage.balancer)
 
 
 def test_a_balancer_in_another_region_is_said(stage: Stage) -> None:

@@ -117,4 +117,4 @@ def _table(statement: Any, default: str) -> Table:
 
 
 def _columns(told: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((one.name.lower(), one.args["kind"].sql("duckdb")) for one in told)
+    return tuple((one.name.lower(), one.args["kind"].sql("hive").lower()) for one in told)

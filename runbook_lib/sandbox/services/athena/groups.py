@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 PRIMARY = "primary"
-LEAST_CUTOFF = 10_000_000  # API reference, BytesScannedCutoffPerQuery
 
 
 def invalid(message: str) -> AwsError:
@@ -22,9 +21,7 @@ def invalid(message: str) -> AwsError:
 
 def create(call: Call) -> dict[str, Any]:
     """CreateWorkGroup."""
-    name, told = call.params["Name"], call.params.get("Configuration", {})
-    if told.get("BytesScannedCutoffPerQuery", LEAST_CUTOFF) < LEAST_CUTOFF:
-        raise invalid(f"BytesScannedCutoffPerQuery must be at least {LEAST_CUTOFF}")
+    name = call.params["Name"]
     if _find(call.world, name) is not None:
         raise invalid(f"WorkGroup {name} is already created")
     call.moto()
@@ -43,8 +40,6 @@ def update(call: Call) -> dict[str, Any]:
     told = dict(call.params.get("ConfigurationUpdates", {}))
     if set(told) - {"BytesScannedCutoffPerQuery", "RemoveBytesScannedCutoffPerQuery", "EnforceWorkGroupConfiguration"}:
         raise not_simulated(f"athena: UpdateWorkGroup with {', '.join(sorted(told))}")
-    if told.get("BytesScannedCutoffPerQuery", LEAST_CUTOFF) < LEAST_CUTOFF:
-        raise invalid(f"BytesScannedCutoffPerQuery must be at least {LEAST_CUTOFF}")
     removed = told.pop("RemoveBytesScannedCutoffPerQuery", False)
     configuration = {**before["Configuration"], **told}
     if removed:

@@ -264,8 +264,8 @@ def table(call: Call) -> dict[str, Any]:
     shown = {
         "Name": found.name,
         "TableType": "EXTERNAL_TABLE",
-        "Columns": [{"Name": name, "Type": kind.lower()} for name, kind in found.columns],
-        "PartitionKeys": [{"Name": name, "Type": kind.lower()} for name, kind in found.partitions],
+        "Columns": [{"Name": name, "Type": kind} for name, kind in found.columns],
+        "PartitionKeys": [{"Name": name, "Type": kind} for name, kind in found.partitions],
         "Parameters": {"EXTERNAL": "TRUE", "location": found.location, **found.properties},
     }
     return {"TableMetadata": shown}

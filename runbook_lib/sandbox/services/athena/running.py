@@ -106,7 +106,7 @@ def _pruned(db: DuckDBPyConnection, table: Table, found: list[Found], terms: lis
     if not terms or not found:
         return found
     data = {name: [one.values[place] for one in found] for place, (name, _) in enumerate(table.partitions)}
-    _make(db, "partitions", {**data, "place": [*range(len(found))]}, dict(table.partitions))
+    _make(db, "partitions", {**data, "place": [*range(len(found))]}, {**dict(table.partitions), "place": "int"})
     bare = [
         term.copy().transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
         for term in terms
@@ -120,7 +120,7 @@ def _load(world: World, db: DuckDBPyConnection, name: str, table: Table, found: 
     names = [*(column for column, _ in (*table.columns, *table.partitions)), PATH]
     told = list(_rows(world, table, found))
     columns = list(zip(*told, strict=True)) or [()] * len(names)
-    types = dict((*table.columns, *table.partitions))
+    types = {**dict(table.columns), **dict(table.partitions), PATH: "string"}
     _make(db, name, {column: list(values) for column, values in zip(names, columns, strict=True)}, types)
 
 
@@ -132,11 +132,11 @@ def _rows(world: World, table: Table, found: list[Found]) -> Iterator[tuple[str 
 def _make(db: DuckDBPyConnection, name: str, columns: dict[str, list[Any]], types: dict[str, str]) -> None:
     """A table of columns; a text that is none of its type is NULL."""
     import numpy
+    from sqlglot import exp
 
     db.register("given", {column: numpy.array(values, dtype="O") for column, values in columns.items()})
-    casts = ", ".join(f'TRY_CAST("{column}" AS {types.get(column, "VARCHAR")}) AS "{column}"' for column in columns)
-    if "place" in columns:
-        casts = casts.replace('TRY_CAST("place" AS VARCHAR)', 'CAST("place" AS INTEGER)')
+    kinds = {column: exp.DataType.build(types[column], dialect="hive").sql("duckdb") for column in columns}
+    casts = ", ".join(f'TRY_CAST("{column}" AS {kind}) AS "{column}"' for column, kind in kinds.items())
     db.execute(f'CREATE TABLE "{name}" AS SELECT {casts} FROM given')
     db.unregister("given")
 

@@ -1,0 +1,125 @@
+"""Read a folder of access logs in one way, and print what it cost: `python -m tests.benchmarks.logs_read WAY FOLDER`.
+
+The task is the same for each way: requests and the 99th percentile by minute and target group.  CPU and wall are those
+of the reading alone, after what it needs was imported: in a notebook it is warm.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from runbook_lib.accesslog import DuckDB, Engine, Histogram, LocalLogs, Window, read_access_logs
+from tests.logs_made import START
+
+HOUR = Window(START, START + timedelta(hours=1))
+PARSED = 20_000  # lines that the slowest peer reads
+Told = tuple[int, float]  # requests, and the sum of the percentiles
+
+
+def ours(threads: int) -> Callable[[Path], Told]:
+    """This package, in one process."""
+    import duckdb
+    import numpy
+
+    del duckdb, numpy
+    return lambda folder: _told(_read(folder, DuckDB(threads)))
+
+
+def dask(workers: int) -> Callable[[Path], Told]:
+    """This package on a cluster of this machine, which is ready before the clock starts."""
+    import distributed
+
+    from runbook_lib.accesslog.dask import Dask
+
+    cluster = distributed.LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", memory_limit=0
+    )
+    distributed.Client(cluster, set_as_default=False).run(_warm)
+    return lambda folder: _told(_read(folder, Dask(cluster.scheduler_address)))
+
+
+def _warm() -> None:
+    import duckdb
+
+    import runbook_lib.accesslog.dask
+
+    duckdb.connect().execute("SELECT 1")
+    assert runbook_lib.accesslog.dask
+
+
+def _read(folder: Path, engine: Engine) -> Histogram:
+    return read_access_logs(LocalLogs(folder), HOUR, engine=engine)
+
+
+def _told(logs: Histogram) -> Told:
+    return logs.requests, sum(minute.p99 or 0 for minute in logs.minutes(slow_ms=1000)) / 1000
+
+
+def pandas(_: int) -> Callable[[Path], Told]:
+    """pandas.read_csv with the columns that are needed."""
+    import pandas as pd
+
+    def read(folder: Path) -> Told:
+        names = {1: "time", 6: "took", 8: "status", 9: "answered", 16: "grp"}
+        parts = [
+            pd.read_csv(path, sep=" ", header=None, usecols=list(names), quotechar='"').rename(columns=names)
+            for path in files(folder)
+        ]
+        table = pd.concat(parts)
+        table["minute"] = table["time"].str[:16]
+        took = table["took"].where(table["took"] >= 0)
+        return len(table), float(took.groupby([table["minute"], table["grp"]]).quantile(0.99).sum())
+
+    return read
+
+
+def parser(_: int) -> Callable[[Path], Told]:
+    """The PyPI package aws-log-parser, over some lines: it needs minutes for a million, and refuses IPv6."""
+    from aws_log_parser import AwsLogParser, LogType
+
+    def read(folder: Path) -> Told:
+        with files(folder)[0].open(encoding="utf-8") as text:
+            lines = [line for line in islice(text, PARSED) if " 2001:" not in line]
+        return sum(1 for _ in AwsLogParser(log_type=LogType.LoadBalancer).parse(lines)), 0.0
+
+    return read
+
+
+def files(folder: Path) -> list[Path]:
+    """The files below a folder."""
+    return sorted(path for path in folder.rglob("*.log*") if path.is_file())
+
+
+WAYS: dict[str, Callable[[int], Callable[[Path], Told]]] = {
+    "ours": ours,
+    "dask": dask,
+    "pandas": pandas,
+    "parser": parser,
+}
+
+
+def main(way: str, folder: str, number: str = "2") -> dict[str, Any]:
+    """What a way cost: CPU and wall seconds, the largest memory in MiB, and what it found."""
+    read = WAYS[way](int(number))
+    before, began = _cpu(), time.perf_counter()
+    requests, checksum = read(Path(folder))
+    wall = time.perf_counter() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"cpu": _cpu() - before, "wall": wall, "memory": memory, "requests": requests, "checksum": checksum}
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])), flush=True)
