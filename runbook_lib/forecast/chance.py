@@ -62,7 +62,7 @@ class Course:
 
     def by(self, minute: float) -> float:
         """The chance of being found out by then."""
-        return float(np.interp(minute, self.looks, self.found, left=0.0))
+        return float(np.interp(minute, self.looks, self.found, left=0.0)) if len(self.looks) else 0.0
 
     def quantile(self, part: float) -> float | None:
         """The minute by which this part of all releases is found out; None when it never is so many."""

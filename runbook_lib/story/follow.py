@@ -178,12 +178,13 @@ def ended(account: Account, system: System, deployment_id: str) -> deployments.D
 def settled(account: Account, system: System) -> services.Service | None:
     """Wait until a service is at rest: stopped tasks deregister for as long as the target group's delay.
 
-    While a deployment is under way it is not at rest, and that is not waited for.
+    While a deployment is under way it is not at rest, and that is not waited for; nor is a task set that a stopped
+    rollback left over: nobody removes it.
     """
     return wait_until(
         account.clock,
         lambda: services.read_service(account, system, system.service),
-        lambda service: service is None or service.settled or _deploys(account, system),
+        lambda service: service is None or service.settled or bool(service.left_over) or _deploys(account, system),
         what=f"{system.service} is at rest",
         limit=START_LIMIT,
         every=POLL,

@@ -243,7 +243,8 @@ def decide(
             where=f"deployment {found.id}",
             seen=reason,
             wanted="a version that keeps the alarms quiet",
-            next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again",
+            next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again"
+            + _left(account, system),
         )
     raise ReleaseFailed(
         where=f"deployment {found.id}",
@@ -251,6 +252,14 @@ def decide(
         wanted=f"{before.revision} or the intended revision live",
         next_step="run 40_roll_back now",
     )
+
+
+def _left(account: Account, system: System) -> str:
+    """What still runs beside the live tasks once a rollback was stopped: it is billed, and nobody removes it."""
+    found = service.read_service(account, system, system.service)
+    left = found.left_over if found else ()
+    told = ", ".join(f"{one.running} tasks of {one.revision} (task set {one.id})" for one in left)
+    return f"; still running beside it: {told}" if told else ""
 
 
 def _intended(account: Account, system: System, found: Deployment) -> str:
