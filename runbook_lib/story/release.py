@@ -242,7 +242,7 @@ def decide(
         raise RolledBack(
             where=f"deployment {found.id}",
             seen=reason,
-            wanted="a version that keeps the alarms quiet",
+            wanted="a version as good as the former one, and quiet alarms",
             next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again"
             + _left(account, system),
         )
