@@ -139,17 +139,22 @@ def _wait(tracker: Tracker, known: Seen) -> float:
     return due if decision is None else max(1.0, min(due, (decision - known.at).total_seconds()))
 
 
-def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
-    """Wait until a stopped deployment names the one that rolls it back."""
+def rolled_back_by(account: Account, system: System, deployment_id: str) -> str | None:
+    """Wait until a stopped deployment names the one that rolls it back; None where none does.
+
+    A stop can come too late, and nothing is rolled back of a deployment that had not begun.
+    """
     found = wait_until(
         account.clock,
         lambda: deployments.read_deployment(account, system, deployment_id),
-        lambda found: found.rolled_back_by is not None,
+        lambda found: found.rolled_back_by is not None or found.over,
         what=f"{deployment_id} is rolled back",
         limit=START_LIMIT,
         every=5,
     )
-    assert found.rolled_back_by is not None, "wait_until gives what is done"
+    if found.rolled_back_by is None and found.status != "Succeeded":
+        account.clock.sleep(POLL)  # the rollback is made a moment after the stop
+        found = deployments.read_deployment(account, system, deployment_id)
     return found.rolled_back_by
 
 
