@@ -275,7 +275,9 @@ class Tracker:
             return
         if found.over and not before.over:
             self.rota.ask("weights", "alarms", "tasks")
-        if found.shifted != before.shifted or _weights(found) != _weights(before):
+        if before.events != found.events and found.status in ("Created", "Queued"):
+            self.rota.ask("deployment")
+        if found.shifted != before.shifted or (before.shares and _weights(found) != _weights(before)):
             self.rota.ask("weights")
         if before.shares and _desired(found) != _desired(before):
             self.rota.ask("activities")
