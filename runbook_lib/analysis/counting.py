@@ -43,8 +43,8 @@ class Sample:
 class Counts:
     """The witnesses of one question, in the order of their looks, with what had been seen at each look.
 
-    Arrays have one entry a look: when (seconds since 1970), requests and bad ones of green and blue so far, and from
-    how many minutes green's witnesses came. `strict` says that clients were unknown.
+    Arrays have one entry a look: when (seconds since 1970), requests and bad ones of green and blue so far. `strict`
+    says that clients were unknown.
     """
 
     tally: Tally
@@ -53,7 +53,6 @@ class Counts:
     blue_requests: np.ndarray
     green_bad: np.ndarray
     blue_bad: np.ndarray
-    minutes: np.ndarray
     green: Sample
     blue: Sample
     strict: bool
@@ -94,7 +93,6 @@ def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: 
         blue_requests=np.cumsum(blue)[witnesses],
         green_bad=np.cumsum(green & bad)[witnesses],
         blue_bad=np.cumsum(blue & bad)[witnesses],
-        minutes=_distinct(rows.at[witnesses] // MINUTE, came_from_green),
         green=Sample(float(green.sum()), float((green & bad).sum()), float(came_from_green.sum())),
         blue=Sample(float(blue.sum()), float((blue & bad).sum()), float((~came_from_green).sum())),
         strict=False,
@@ -129,7 +127,6 @@ def count_minutes(
         blue_requests=np.cumsum(blue),
         green_bad=np.cumsum(green_bad),
         blue_bad=np.cumsum(blue_bad),
-        minutes=np.cumsum(green_bad > 0),
         green=Sample(float(green.sum()), float(green_bad.sum()), float(witnesses[0])),
         blue=Sample(float(blue.sum()), float(blue_bad.sum()), float(witnesses[1])),
         strict=True,
@@ -153,7 +150,12 @@ def scatter(minutes: np.ndarray) -> float:
     if not len(kept):
         return 1.0
     left = LEFT if len(kept) < len(ratios) else 1.0
-    return max(1.0, float(kept.mean() / left * (1 + (2 / len(kept)) ** 0.5)))
+    return max(1.0, float(kept.mean() / left * caution(len(kept))))
+
+
+def caution(pairs: int) -> float:
+    """By how much the scatter that so few pairs of minutes showed is raised: one standard error."""
+    return 1 + (2 / max(1, pairs)) ** 0.5
 
 
 def as_minutes(found: Comparable, until: float, slow_ms: float | None) -> tuple[ClosedMinute, ...]:
@@ -252,12 +254,3 @@ def _first_of_clients(rows: Rows, witnesses: np.ndarray, window: float) -> np.nd
             counted[client] = at
             keep[place] = True
     return keep
-
-
-def _distinct(minutes: np.ndarray, green: np.ndarray) -> np.ndarray:
-    """How many different minutes green's witnesses came from so far; times are sorted."""
-    out = np.zeros(len(minutes), dtype=np.int64)
-    mine = np.flatnonzero(green)
-    fresh = np.diff(minutes[mine], prepend=-1) != 0
-    out[mine] = fresh
-    return np.cumsum(out)

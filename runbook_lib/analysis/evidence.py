@@ -74,6 +74,14 @@ def running(tally: Tally, mixture: Bets, *, margin: float = 1.0) -> np.ndarray:
     return out
 
 
+def capped(log_won: np.ndarray, most: float) -> np.ndarray:
+    """The same winnings with at most so much gained at each look, and every loss: never more than was won.
+
+    One closed minute full of errors may be one client: it cannot decide alone, nor can two.
+    """
+    return np.cumsum(np.minimum(np.diff(log_won, prepend=0.0), most))
+
+
 def ratio_interval(tally: Tally, *, confidence: float, spread: float = 1.5) -> tuple[float, float]:
     """Ratios green : blue that the errors leave possible, at every look at once; (0, inf) while there is no error.
 

@@ -25,7 +25,7 @@ from runbook_lib.analysis.counting import (
     count_rows,
     slow_requests,
 )
-from runbook_lib.analysis.evidence import bets, ratio_interval, running
+from runbook_lib.analysis.evidence import bets, capped, ratio_interval, running
 from runbook_lib.analysis.observed import ClosedMinute, Observed, Source, moment
 from runbook_lib.analysis.power import mean_for, needed
 from runbook_lib.analysis.settings import Question, Settings
@@ -189,17 +189,18 @@ def _blue_p95(minutes: Sequence[ClosedMinute], settings: Settings) -> float | No
 
 @dataclass(frozen=True)
 class _Limits:
-    """What a question demands of this source: the winnings' logarithm, and from how many minutes errors must come."""
+    """What a question demands of this source: the winnings' logarithm, and the most that one look may add to them."""
 
     question: Question
     log_wanted: float
-    least_minutes: int
+    each: float
 
 
 def _limits(question: Question, counts: Counts | str, sources: int, settings: Settings) -> _Limits:
     strict = isinstance(counts, Counts) and counts.strict
     alpha = (question.strict_alpha if strict else question.alpha) / sources
-    return _Limits(question, -math.log(alpha), settings.least_minutes if strict else 1)
+    each = -math.log(alpha) / (settings.least_minutes - 0.5) if strict else math.inf
+    return _Limits(question, -math.log(alpha), each)
 
 
 def _finding(
@@ -209,6 +210,7 @@ def _finding(
         return _unknown(name, source, counts, limits)
     question = limits.question
     log_won = running(counts.tally, bets(question.centre, question.spread), margin=question.margin)
+    log_won = capped(log_won, limits.each)
     looks = np.flatnonzero(_enough(counts, log_won, limits))
     first = int(looks[0]) if len(looks) else None
     low, high = ratio_interval(counts.tally, confidence=settings.confidence)
@@ -239,12 +241,10 @@ def _finding(
 
 
 def _enough(counts: Counts, log_won: np.ndarray, limits: _Limits) -> np.ndarray:
-    """At which looks the evidence ends the release: enough won, from enough minutes, and a rise that matters."""
+    """At which looks the evidence ends the release: enough won, and a rise that matters."""
     blue = counts.blue_bad / np.maximum(counts.blue_requests, 1)
     rise = counts.green_bad / np.maximum(counts.green_requests, 1) - blue
-    return (
-        (log_won >= limits.log_wanted) & (counts.minutes >= limits.least_minutes) & (rise >= limits.question.negligible)
-    )
+    return (log_won >= limits.log_wanted) & (rise >= limits.question.negligible)
 
 
 def _verdict(
@@ -302,7 +302,7 @@ def _smallest(counts: Counts, limits: _Limits, settings: Settings) -> float | No
         return None
     witnesses = counts.green.counted + counts.blue.counted
     each = max(1.0, (counts.green.bad + counts.blue.bad) / witnesses) if witnesses else 1.0
-    rate = mean_for(max(count, limits.least_minutes), settings.power) * each / counts.green.requests
+    rate = mean_for(count, settings.power) * each / counts.green.requests
     return rate if rate <= 1 else None
 
 

@@ -37,7 +37,7 @@ def needed(
 def mean_for(count: int, power: float) -> float:
     """The mean of a Poisson number that reaches `count` with this probability."""
     low, high = 0.0, 4.0 * count + 50
-    for _ in range(60):
+    while high - low > 1e-4 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if reaches(count, middle) >= power else (middle, high)
     return high
@@ -49,11 +49,15 @@ def reaches(count: int, mean: float) -> float:
         return 1.0
     if mean <= 0:
         return 0.0
-    below = np.arange(count)
-    logs = below * math.log(mean) - mean - np.array(log_factorials(count))
+    logs = np.arange(count) * math.log(mean) - mean - log_factorials(count)
     return float(max(0.0, 1 - np.exp(logs).sum()))
 
 
 def log_factorials(count: int) -> np.ndarray:
     """log 0!, log 1!, ... of the first `count` numbers."""
-    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count)))]) if count > 0 else np.empty(0)
+    if count <= len(_FACTORIALS):
+        return _FACTORIALS[:count]
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count)))])
+
+
+_FACTORIALS = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 8192)))])

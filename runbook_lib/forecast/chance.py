@@ -2,8 +2,8 @@
 
 Errors of green arrive as a Poisson process; the judge stops when they reach the number that the winnings need at that
 time. The probability of being stopped is carried forward over the times of looking, number by number: the first passage
-of a counting process. How many errors blue has had by then is chance as well: five of its fates are weighed
-(Gauss and Hermite).
+of a counting process. How many errors blue has had by then is chance as well, and moves that number: its variance is
+added to the one of green's errors, by counting them in units that scatter as much as both.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from runbook_lib.analysis.power import log_factorials, mean_for
 from runbook_lib.analysis.settings import Question, Settings
 from runbook_lib.forecast.course import Shift
 
-LOOKS = 160
+LOOKS = 240
 NEGLIGIBLE = 1e-12
-ROOTS, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
-FATES = tuple(zip(ROOTS.tolist(), (WEIGHTS / WEIGHTS.sum()).tolist(), strict=True))
 MOST = 1 << 20
 
 
@@ -37,7 +35,8 @@ class Watch:
     mixture: Bets
     log_wanted: float
     margin: float
-    least: int
+    least: int  # looks before which nothing is decided
+    stepwise: bool
 
     @property
     def lengths(self) -> np.ndarray:
@@ -55,13 +54,20 @@ class Watch:
 
 @dataclass(frozen=True)
 class Course:
-    """The chance of being found out by each look (minutes since the shift began)."""
+    """The chance of being found out by each look (minutes since the shift began).
+
+    `stepwise` says that nobody looks in between: closed minutes.
+    """
 
     looks: np.ndarray
     found: np.ndarray
+    stepwise: bool
 
     def by(self, minute: float) -> float:
         """The chance of being found out by then."""
+        if self.stepwise:
+            passed = int(np.searchsorted(self.looks, minute, side="right"))
+            return float(self.found[passed - 1]) if passed else 0.0
         return float(np.interp(minute, self.looks, self.found, left=0.0)) if len(self.looks) else 0.0
 
     def quantile(self, part: float) -> float | None:
@@ -71,7 +77,7 @@ class Course:
         reached = int(np.argmax(self.found >= part))
         before = self.found[reached - 1] if reached else 0.0
         start = self.looks[reached - 1] if reached else 0.0
-        if self.found[reached] <= before:
+        if self.stepwise or self.found[reached] <= before:
             return float(self.looks[reached])
         return float(start + (self.looks[reached] - start) * (part - before) / (self.found[reached] - before))
 
@@ -83,9 +89,9 @@ def watch(
     compared = shift.compared_minutes
     starts = [start for start, _ in shift.steps[1:]]
     if source.bin_seconds:
-        # The shift begins anywhere in a minute: in the middle of one, on average, and that minute is of no use.
+        # The shift begins anywhere in a minute: in the middle of one, on average.
         grain = source.bin_seconds / 60
-        looks = np.arange(1.5 * grain, compared + 1e-9, grain)
+        looks = np.arange(0.5 * grain, compared + 1e-9, grain)
     else:
         looks = np.unique(np.concatenate([compared * (np.arange(1, LOOKS + 1) / LOOKS) ** 2, starts]))
     strict = bool(source.bin_seconds)
@@ -98,19 +104,22 @@ def watch(
         log_wanted=-math.log(question.strict_alpha if strict else question.alpha),
         margin=question.margin,
         least=settings.least_minutes if strict else 1,
+        stepwise=strict,
     )
 
 
 def course(watched: Watch, rate: float) -> Course:
     """The chance of being found out by each look, when green's share of bad requests is `rate` (in witnesses)."""
     if not len(watched.looks) or not len(watched.shares):
-        return Course(watched.looks, np.zeros(len(watched.looks)))
+        return Course(watched.looks, np.zeros(len(watched.looks)), watched.stepwise)
     lengths, shares = watched.lengths, watched.shares[:, None]
     green = watched.requests_per_second * rate * (shares * lengths).sum(axis=0)
-    found = np.zeros(len(watched.looks))
-    for fate, weight in FATES:
-        found += weight * _first_passage(green, _boundary(watched, fate))
-    return Course(watched.looks, found)
+    limit = _boundary(watched, 0.0)
+    # When it is decided, on average: how much blue's errors matter differs from step to step.
+    then = int(np.argmax(green >= limit)) if (green >= limit).any() else len(limit) - 1
+    by_blue = (_boundary(watched, 1.0, then)[0] - _boundary(watched, -1.0, then)[0]) / 2
+    unit = 1 + float(by_blue) ** 2 / max(float(green[then]), 1e-9)
+    return Course(watched.looks, _first_passage(green / unit, np.round(limit / unit)), watched.stepwise)
 
 
 def smallest(watched: Watch, chance: float, *, by: float) -> float | None:
@@ -124,7 +133,7 @@ def smallest(watched: Watch, chance: float, *, by: float) -> float | None:
         return None
     last = int(usable[-1])
     mean = watched.requests_per_second * float((watched.shares * watched.lengths[:, last]).sum())
-    rate = mean_for(int(max(_boundary(watched, 0.0)[last], watched.least)), chance) / mean
+    rate = mean_for(int(_boundary(watched, 0.0, last)[0]), chance) / mean
     low, high = watched.base, rate
     if rate >= 1 and course(watched, 1.0).by(by) < chance:
         return None
@@ -137,9 +146,10 @@ def smallest(watched: Watch, chance: float, *, by: float) -> float | None:
     return high
 
 
-def _boundary(watched: Watch, fate: float) -> np.ndarray:
-    """How many errors of green end the release at each look, with blue's errors at a fate (standard deviations)."""
+def _boundary(watched: Watch, fate: float, look: int | None = None) -> np.ndarray:
+    """How many errors of green end the release at each look, or at one, with blue's errors off by some deviations."""
     lengths, shares = watched.lengths, watched.shares
+    lengths = lengths if look is None else lengths[:, look : look + 1]
     blue = watched.requests_per_second * watched.base * (1 - shares)[:, None] * lengths
     whole = blue.sum(axis=0)
     blue = blue * np.maximum(0.0, 1 + fate / np.sqrt(np.maximum(whole, 1e-9)))
@@ -150,12 +160,15 @@ def _boundary(watched: Watch, fate: float) -> np.ndarray:
     costs = np.log1p(null[:, None, None] * np.expm1(ratios))  # step, bet, 1
     fixed = np.log(watched.mixture.money)[:, None] - (blue[:, None, :] * costs).sum(axis=0)
     slope = ratios - (parts[:, None, :] * costs).sum(axis=0)
-    low, high = np.zeros(len(watched.looks)), np.full(len(watched.looks), float(MOST))
-    for _ in range(20):
+    low, high = np.zeros(lengths.shape[1]), np.full(lengths.shape[1], float(MOST))
+    for _ in range(MOST.bit_length() - 1):
         middle = np.floor((low + high) / 2)
         enough = logsum(fixed + slope * middle) >= watched.log_wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.maximum(high, watched.least)
+    if look is None:
+        # A minute brings its part at most: before the last of so many minutes nothing can be decided.
+        high[: watched.least - 1] = MOST
+    return high
 
 
 def _first_passage(mean: np.ndarray, boundary: np.ndarray) -> np.ndarray:
@@ -184,9 +197,5 @@ def _poisson(mean: float) -> tuple[int, np.ndarray]:
     spread = 7 * math.sqrt(mean) + 10
     first, last = max(0, int(mean - spread)), int(mean + spread)
     numbers = np.arange(first, last + 1)
-    factorials = _FACTORIALS[: last + 1] if last < len(_FACTORIALS) else log_factorials(last + 1)
-    chances = np.exp(numbers * math.log(mean) - mean - factorials[first:])
+    chances = np.exp(numbers * math.log(mean) - mean - log_factorials(last + 1)[first:])
     return first, chances / chances.sum()
-
-
-_FACTORIALS = log_factorials(4096)

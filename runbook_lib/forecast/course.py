@@ -27,7 +27,8 @@ class Traffic:
     """What the service does today: requests a second, share of failed ones (0 to 1), and the target's time in ms.
 
     `burst` is how many errors come from one client at once, 1 where nobody tries again. The latency is taken for
-    lognormal through both percentiles.
+    lognormal through both percentiles. `seen_per_second` is what the source of the judge sees of the requests, None for
+    all of them: own probes are only as many as are sent.
     """
 
     requests_per_second: float
@@ -35,12 +36,19 @@ class Traffic:
     p50_ms: float
     p95_ms: float
     burst: float = 1.0
+    seen_per_second: float | None = None
 
     def __post_init__(self) -> None:
         _require(self.requests_per_second > 0, "requests_per_second", self.requests_per_second, "more than 0")
         _require(0 <= self.error_rate < 1, "error_rate", self.error_rate, "a share of requests, below 1")
         _require(0 < self.p50_ms < self.p95_ms, "p95_ms", self.p95_ms, f"more than the p50, {self.p50_ms:g} ms")
         _require(self.burst >= 1, "burst", self.burst, "at least 1")
+        _require(self.seen > 0, "seen_per_second", self.seen, "more than 0")
+
+    @property
+    def seen(self) -> float:
+        """Requests a second that the judge can look at."""
+        return self.requests_per_second if self.seen_per_second is None else self.seen_per_second
 
     def slow_share(self, factor: float) -> float:
         """The share of requests above today's p95 once every request takes `factor` times as long."""

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from runbook_lib.analysis.counting import caution
 from runbook_lib.analysis.observed import Source
 from runbook_lib.analysis.settings import Question, Settings
 from runbook_lib.check import Check, Checks, Verdict, checks
-from runbook_lib.forecast.chance import Course, course, smallest, watch
+from runbook_lib.forecast.chance import Course, Watch, course, smallest, watch
 from runbook_lib.forecast.course import AlarmRule, Objective, Shift, Traffic, Waits
 from runbook_lib.forecast.reach import Reach, reach
 
+HISTORY = 60  # minutes of blue that the judge is given to know how much they scatter
 BINS = 2  # closed bins that a canary must last beside the lag of the data
 # What is proposed: longer first, then larger; 10 percent for 15 minutes is what AWS has and what fits most services.
 PROPOSALS = tuple(
@@ -24,8 +26,9 @@ PROPOSALS = tuple(
         (10, 15), (10, 30), (20, 15), (20, 30), (25, 30), (50, 30), (25, 60), (50, 60), (50, 120),
     )
 )  # fmt: skip
-# How far the calculation may be from 2,000 simulated releases: `make bench NAME=judge` measures it.
-CHANCE_ERROR = 0.03
+# How far the calculation may be from 2,000 simulated releases, as a chance and as a part of the time that it takes (of
+# which a closed minute is the grain): `make bench NAME=judge` measures it.
+CHANCE_ERROR = 0.05
 TIME_ERROR = 0.1
 
 
@@ -129,11 +132,10 @@ def forecast(
     settings: Settings | None = None,
 ) -> Forecast:
     """What a release with this traffic and this configuration will look like, and what of it can be seen in time."""
-    settings = settings or Settings()
-    errors, latency = _powers(traffic, shift, waits, source, objective, settings)
+    plan = _Plan(traffic, waits, source, objective, settings or Settings())
+    errors, latency = (_power(plan, asked, shift) for asked in plan.asked)
     refused = _refusal(shift, source)
     enough = min(errors.chance, latency.chance) >= objective.chance
-    better = None if enough and not refused else _better(traffic, shift, waits, source, objective, settings)
     stages = tuple(_stages(shift, waits))
     return Forecast(
         traffic=traffic,
@@ -146,8 +148,39 @@ def forecast(
         latency=latency,
         alarm=reach(alarm, traffic, shift, objective.error_rise),
         refused=refused,
-        better=better,
+        better=None if enough and not refused else _better(plan, shift),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question with today's share of bad requests, and the one that must be seen."""
+
+    name: str
+    question: Question
+    base: float
+    demanded: float
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What stays the same whichever way the traffic moves."""
+
+    traffic: Traffic
+    waits: Waits
+    source: Source
+    objective: Objective
+    settings: Settings
+
+    @property
+    def asked(self) -> tuple[_Asked, _Asked]:
+        """Both questions."""
+        base, rise, slow = self.traffic.error_rate, self.objective.error_rise, self.settings.slow_percent / 100
+        slower = self.traffic.slow_share(self.objective.latency_factor)
+        return (
+            _Asked("errors", self.settings.errors, base, min(1.0, base + rise)),
+            _Asked("latency", self.settings.latency, slow, slower),
+        )
 
 
 def _least_minutes(source: Source) -> float:
@@ -163,43 +196,19 @@ def _refusal(shift: Shift, source: Source) -> str | None:
     return f"{shift} is over after {shift.compared_minutes:g} min; {lag}: it takes {least:g} min to see anything"
 
 
-def _powers(
-    traffic: Traffic, shift: Shift, waits: Waits, source: Source, objective: Objective, settings: Settings
-) -> tuple[Power, Power]:
-    slow = settings.slow_percent / 100
-    errors = _power(
-        _Asked("errors", settings.errors, traffic.error_rate, min(1.0, traffic.error_rate + objective.error_rise)),
-        traffic, shift, waits, source, objective, settings,
-    )  # fmt: skip
-    latency = _power(
-        _Asked("latency", settings.latency, slow, traffic.slow_share(objective.latency_factor)),
-        traffic, shift, waits, source, objective, settings,
-    )  # fmt: skip
-    return errors, latency
+def _seen(plan: _Plan, asked: _Asked, shift: Shift) -> tuple[Watch, Course]:
+    """How a question is watched during a shift, and how soon the rate that is demanded is found out."""
+    each = _each(plan.traffic, asked.name, plan.source)
+    watched = watch(shift, plan.traffic.seen, asked.base / each, plan.source, asked.question, plan.settings)
+    return watched, course(watched, asked.demanded / each)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    name: str
-    question: Question
-    base: float
-    demanded: float
-
-
-def _power(
-    asked: _Asked,
-    traffic: Traffic,
-    shift: Shift,
-    waits: Waits,
-    source: Source,
-    objective: Objective,
-    settings: Settings,
-) -> Power:
-    each = _each(traffic, asked.name, source)
-    watched = watch(shift, traffic.requests_per_second, asked.base / each, source, asked.question, settings)
-    lag = source.lag_seconds / 60
+def _power(plan: _Plan, asked: _Asked, shift: Shift) -> Power:
+    traffic, objective = plan.traffic, plan.objective
+    each = _each(traffic, asked.name, plan.source)
+    lag = plan.source.lag_seconds / 60
     in_time = shift.compared_minutes - lag
-    found = course(watched, asked.demanded / each)
+    watched, found = _seen(plan, asked, shift)
     least = smallest(watched, objective.chance, by=in_time)
     rate = least * each if least is not None and least * each <= 1 else None
     middle, late = found.quantile(0.5), found.quantile(0.95)
@@ -219,18 +228,18 @@ def _power(
         median_requests=_requests(shift, traffic, middle),
         late_requests=_requests(shift, traffic, late),
         acted=middle + lag if middle is not None else None,
-        hurt=_hurt(found, shift, traffic, waits, lag) * (asked.demanded - asked.base),
+        hurt=_hurt(found, shift, traffic, plan.waits, lag) * (asked.demanded - asked.base),
     )
 
 
 def _each(traffic: Traffic, name: str, source: Source) -> float:
     """How many bad requests make one witness: bursts of errors count once, or by how much they scatter.
 
-    Bursts of geometric length with mean m scatter 2m - 1 times as much as single errors.
+    Bursts of geometric length with mean m scatter 2m - 1 times as much as single errors; and the judge, who knows the
+    scatter from an hour of minutes, is as cautious as they are few.
     """
-    if name != "errors":
-        return 1.0
-    return 2 * traffic.burst - 1 if source.bin_seconds else traffic.burst
+    burst = traffic.burst if name == "errors" else 1.0
+    return (2 * burst - 1) * caution(HISTORY) if source.bin_seconds else burst
 
 
 def _requests(shift: Shift, traffic: Traffic, minute: float | None) -> float | None:
@@ -248,14 +257,12 @@ def _hurt(found: Course, shift: Shift, traffic: Traffic, waits: Waits, lag: floa
     return total + (1 - before) * last
 
 
-def _better(
-    traffic: Traffic, shift: Shift, waits: Waits, source: Source, objective: Objective, settings: Settings
-) -> Shift | None:
+def _better(plan: _Plan, shift: Shift) -> Shift | None:
     """The first proposal that sees what must be seen in time."""
     for proposal in PROPOSALS:
-        if proposal != shift and _refusal(proposal, source) is None:
-            powers = _powers(traffic, proposal, waits, source, objective, settings)
-            if min(power.chance for power in powers) >= objective.chance:
+        if proposal != shift and _refusal(proposal, plan.source) is None:
+            in_time = proposal.compared_minutes - plan.source.lag_seconds / 60
+            if all(_seen(plan, asked, proposal)[1].by(in_time) >= plan.objective.chance for asked in plan.asked):
                 return proposal
     return None
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 
 from runbook_lib.suggest import did_you_mean
-from tests.benchmarks import follow, sandbox, walk
+from tests.benchmarks import follow, judge, sandbox, walk
 from tests.benchmarks.harness import Benchmark, report
 
-BENCHMARKS: dict[str, Benchmark] = {"walk": walk.measure, "sandbox": sandbox.measure, "follow": follow.measure}
+BENCHMARKS: dict[str, Benchmark] = {
+    "walk": walk.measure,
+    "sandbox": sandbox.measure,
+    "judge": judge.measure,
+    "follow": follow.measure,
+}
 
 
 def main(names: list[str]) -> int:
