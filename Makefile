@@ -15,7 +15,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanit
 FORK := JUPYTER_DEFAULT_PROVISIONER_NAME=runbook-fork
 PARAMETERS := $(if $(filter-out 0,$(LIVE)),-p sandbox.traffic=live)
 
-.PHONY: help demo lab test test-full lint types tests nbval bench refresh simulated lock clean
+.PHONY: help demo lab test test-full lint types tests nbval bench refresh simulated faults lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ refresh: $(READY)  ## run every notebook again and write its outputs, byte for b
 
 simulated: $(READY)  ## write the page of what the sandbox simulates anew
 	@$(BIN)/python -m tests.simulated
+
+faults: $(READY)  ## write the page of the faults that can be played anew
+	@$(BIN)/python -m tests.faults
 
 lock: $(READY)  ## resolve the lock file anew, for Python 3.11 to 3.13
 	@$(BIN)/pip install -q $(UV)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from runbook_lib import __version__
 from runbook_lib.clock import Clock, WallClock
-from runbook_lib.errors import Refused
+from runbook_lib.errors import BadInput, Refused
 from runbook_lib.git import Git
-from runbook_lib.params import Params
+from runbook_lib.params import Existing, Owned, Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
@@ -32,6 +33,21 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True)
+class Load:
+    """What came of the requests of a sandbox with live traffic, counted where they came from."""
+
+    sent: int
+    failed: int  # with a 5xx or without an answer, since a target was healthy for the first time
+    statuses: Mapping[str, int]  # or what went wrong where there was no answer
+
+    def since(self, before: Load) -> Load:
+        """What came between two counts."""
+        more = Counter(self.statuses)
+        more.subtract(before.statuses)
+        return Load(self.sent - before.sent, self.failed - before.failed, {k: n for k, n in more.items() if n})
+
+
+@dataclass(frozen=True)
 class Account:
     """An account that was opened: its identity was asked for and is the one that the parameters name."""
 
@@ -44,7 +60,10 @@ class Account:
     shared: bool  # a world that others use too: AWS, or a served sandbox
     place: str  # "aws", "embedded", or the address of a served sandbox
     make_client: Callable[[str], Any]
+    claims: tuple[Owned, ...] = ()  # what stacks own, as the parameters list it
+    adopted: bool = False  # whether the system on it was there before the runbooks
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
+    traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -52,6 +71,11 @@ class Account:
         if service not in self.clients:
             self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
         return self.clients[service]
+
+    def load(self) -> Load | None:
+        """What came of live traffic until now; None where the traffic is modelled or not ours."""
+        told = self.traffic().get("load") if self.traffic else None
+        return Load(told["sent"], told["failed"], told["statuses"]) if told else None
 
     def skew(self, answer: Mapping[str, Any]) -> timedelta:
         """How far AWS's time is ahead of this machine's clock, by the Date of an answer; 0 within a few seconds.
@@ -72,7 +96,42 @@ class Account:
 def open_account(params: Params) -> Account:
     """Open the account that the parameters name; raises Refused when the credentials belong to another one."""
     account = _sandbox(params) if params.target == "sandbox" else _aws(params)
-    return _verified(account, params)
+    return replace(_verified(account, params), claims=params.owned, adopted=params.existing != Existing())
+
+
+def identified(*, target: Literal["sandbox", "aws"], profile: str | None = None, region: str | None = None) -> Params:
+    """The parameters of the account that the credentials at hand belong to; `region` None: that of the profile.
+
+    For reading alone: whoever changes something names the account beforehand.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if target == "sandbox":
+        # Which account a served world is may differ from the default: it is asked for as AWS is.
+        client: Any = _sandbox(Params(region=region)).client("sts")
+    else:
+        import boto3
+
+        session: Any = boto3.Session(profile_name=profile, region_name=region)
+        region = session.region_name
+        if region is None:
+            raise BadInput(seen="no region", wanted="the region of the service", next_step="name it: --region REGION")
+        client = session.client("sts")
+    try:
+        found = client.get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise _not_accepted(error, "credentials that AWS accepts") from error
+    partition = found["Arn"].split(":")[1]
+    region = region or client.meta.region_name
+    return Params(target=target, account=found["Account"], region=region, partition=partition, profile=profile)
+
+
+def _not_accepted(error: Exception, wanted: str) -> Refused:
+    return Refused(
+        seen=f"the credentials were not accepted ({error})",
+        wanted=wanted,
+        next_step="log in (aws sso login, AWS_PROFILE, or the profile parameter) and run again",
+    )
 
 
 def _sandbox(params: Params) -> Account:
@@ -113,6 +172,7 @@ def _sandbox(params: Params) -> Account:
         place=url or EMBEDDED,
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
         memory=None if url else world.memory,
+        traffic=world.traffic,
     )
 
 
@@ -143,17 +203,23 @@ def _aws(params: Params) -> Account:
     )
 
 
+def client_elsewhere(service: str, *, region: str) -> Any:
+    """A boto3 client of a process that opened no account, such as a worker on another machine.
+
+    It has the credentials of its environment, and its endpoint where AWS_ENDPOINT_URL names one: a served sandbox.
+    """
+    import boto3
+
+    return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload]
+
+
 def _verified(account: Account, params: Params) -> Account:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         identity = account.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise Refused(
-            seen=f"the credentials were not accepted ({error})",
-            wanted=f"credentials of account {account.id}",
-            next_step="log in (aws sso login, AWS_PROFILE, or the profile parameter) and run again",
-        ) from error
+        raise _not_accepted(error, f"credentials of account {account.id}") from error
     if identity["Account"] != account.id:
         raise Refused(
             seen=f"credentials of account {identity['Account']} ({identity['Arn']})",

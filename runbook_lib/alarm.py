@@ -42,7 +42,7 @@ def plan_release_alarms(
     system: System, balancer: Balancer, alarms: tuple[Alarm, ...], items: Iterable[Item]
 ) -> tuple[Step, ...]:
     """The steps that make the two alarms of a release, each over both target groups, missing data not breaching."""
-    errors, latency = system.alarms
+    errors, latency = system.own_alarms
     items = tuple(items)
     return (
         _make(system, alarms, items, errors, _errors(system, balancer, system.target_groups)),

@@ -77,9 +77,10 @@ def known(system: System, network: Network) -> dict[str, dict[str, Any]]:
     """What later plans refer to, as the answers of the steps that made it."""
     names = {f"network.subnet.{number}": f"{system.name}-{number}" for number in range(system.params.network.zones)}
     names |= {f"network.private.{n}": f"{system.name}-private-{n}" for n in range(system.params.network.zones)}
+    vpc = system.params.existing.vpc or network.vpc
     groups = {f"network.group.{purpose}": f"{system.name}-{purpose}" for purpose in ("balancer", "tasks")}
     return {
-        "network.vpc": {"Vpc": {"VpcId": network.vpc}},
+        "network.vpc": {"Vpc": {"VpcId": vpc}},
         **{
             step: {"Subnet": {"SubnetId": network.subnets[name]}}
             for step, name in names.items()
@@ -94,8 +95,10 @@ def subnet_refs(system: System) -> list[Ref]:
     return [Ref(f"network.subnet.{number}", "Subnet.SubnetId") for number in range(system.params.network.zones)]
 
 
-def task_subnet_refs(system: System) -> list[Ref]:
-    """The subnets of the tasks: private ones when the way out is a NAT gateway."""
+def task_subnet_refs(system: System) -> list[Ref] | list[str]:
+    """The subnets of the tasks: private ones when the way out is a NAT gateway; those that were there, by their ids."""
+    if system.params.existing.subnets:
+        return list(system.params.existing.subnets)
     if system.params.network.egress != "nat":
         return subnet_refs(system)
     return [Ref(f"network.private.{number}", "Subnet.SubnetId") for number in range(system.params.network.zones)]
@@ -104,6 +107,11 @@ def task_subnet_refs(system: System) -> list[Ref]:
 VPC = Ref("network.vpc", "Vpc.VpcId")
 BALANCER_GROUP = Ref("network.group.balancer", "GroupId")
 TASK_GROUP = Ref("network.group.tasks", "GroupId")
+
+
+def task_groups(system: System) -> list[Ref] | list[str]:
+    """The security groups of the tasks: those that were there, by their ids, else the one that the runbooks make."""
+    return list(system.params.existing.security_groups) or [TASK_GROUP]
 
 
 def _vpc_steps(system: System, network: Network, items: tuple[Item, ...]) -> list[Step]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from runbook_lib import yamlfile
 from runbook_lib.errors import BadInput
+from runbook_lib.suggest import did_you_mean
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -22,6 +23,7 @@ Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]
 FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
+PURPOSES = ("execution", "task", "build", "pipeline", "events", "deploy")  # of the roles that work for us
 WANTED = {
     "account": "12 digits in quotes",
     "region": "a region such as us-east-1",
@@ -31,6 +33,16 @@ WANTED = {
     "repository.full_name": "owner/repository",
     "pipeline.placeholder": "a name without angle brackets, such as IMAGE1_NAME",
 }
+
+
+# Faults that a sandbox can be told to have: one file each; these two files serve all of them.
+SCENARIOS = Path(__file__).parent / "sandbox" / "scenarios"
+SERVING_ALL = ("common", "unplayed")
+
+
+def scenarios() -> tuple[str, ...]:
+    """The names of the faults that come along."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml") if path.stem not in SERVING_ALL))
 
 
 class Section(BaseModel):
@@ -136,14 +148,6 @@ class Pipeline(Section):
     mode: Literal["SUPERSEDED", "QUEUED"] = "SUPERSEDED"
 
 
-class Objective(Section):
-    """What the service level objective wants to be seen before a new version has all the traffic, and how surely."""
-
-    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
-    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
-    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
-
-
 class Release(Section):
     """How a new version takes the traffic, and how long going back stays instant."""
 
@@ -181,6 +185,20 @@ class Alarms(Section):
         return self
 
 
+class Objective(Section):
+    """The service level objective: what users were promised, over how many days it is counted, and what of it a
+    release must be able to see before a new version has all the traffic, and how surely.
+    """
+
+    availability_percent: Annotated[float, Field(gt=0, lt=100)] = 99.9  # requests without a 5xx
+    latency_ms: Annotated[float, Field(gt=0)] = 300.0  # slower is slow
+    latency_percent: Annotated[float, Field(gt=0, lt=100)] = 99.0  # requests that are not slow
+    window_days: Annotated[int, Field(ge=1, le=90)] = 30
+    error_rise_percent: Annotated[float, Field(gt=0, le=100)] = 1.0  # percentage points of failed requests
+    latency_factor: Annotated[float, Field(gt=1, le=100)] = 1.25  # 1.25: every request takes a quarter longer
+    chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
 class Prices(Section):
     """Prices in USD with the day they were looked up; check them against the price list of your region."""
 
@@ -216,6 +234,16 @@ class Sandbox(Section):
     realism: bool = True
     disturbances: tuple[Disturbance, ...] = ()
     allow_commands: tuple[str, ...] = ()
+    scenario: str | None = None  # a fault to play: its name, or the path of a file
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_is_known(cls, value: str | None) -> str | None:
+        if value is None or value in scenarios() or (value.endswith((".yaml", ".yml")) and Path(value).is_file()):
+            return value
+        near = [name for name in scenarios() if name.startswith(f"{value}-")]
+        hint = did_you_mean(value, scenarios(), otherwise="notebooks/reference/faults.md lists them")
+        raise ValueError(f"a fault, or the path of its file: {f'did you mean {near[0]}?' if near else hint}")
 
     @model_validator(mode="before")
     @classmethod
@@ -230,6 +258,51 @@ class Sandbox(Section):
         if self.traffic == "live" and self.clock != "scaled":
             raise ValueError("sandbox.clock: scaled with live traffic, which flows by the wall's time")
         return self
+
+
+class Existing(Section):
+    """What was there before the runbooks, by its own names; what is left out has the name that the runbooks give.
+
+    `runbook init` fills it in.  `roles` are ARNs by purpose (execution, task, build, pipeline, events, deploy);
+    `vpc`, `subnets` and `security_groups` are the ids of what the tasks live in.
+    """
+
+    vpc: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    cluster: str | None = None
+    service: str | None = None
+    rolling_service: str | None = None
+    family: str | None = None
+    log_group: str | None = None
+    registry: str | None = None
+    project: str | None = None
+    pipeline: str | None = None
+    artifacts_bucket: str | None = None
+    rule: str | None = None
+    application: str | None = None
+    group: str | None = None
+    alarms: tuple[str, ...] | None = None
+    balancer: str | None = None
+    target_groups: tuple[str, str] | None = None
+    rolling_target_group: str | None = None
+    roles: dict[str, Arn] = {}
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_have_a_purpose(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value) - set(PURPOSES))
+        if unknown:
+            raise ValueError(f"roles by their purpose ({', '.join(PURPOSES)}), not {unknown[0]}")
+        return value
+
+
+class Owned(Section):
+    """A resource that a stack owns: no plan changes it before a person says here that it may."""
+
+    resource: Arn
+    by: str
+    consent: bool = False
 
 
 class Params(Section):
@@ -252,10 +325,12 @@ class Params(Section):
     build: Build = Build()
     pipeline: Pipeline = Pipeline()
     release: Release = Release()
-    objective: Objective = Objective()
     alarms: Alarms = Alarms()
+    objective: Objective = Objective()
     prices: Prices = Prices()
     sandbox: Sandbox = Sandbox()
+    existing: Existing = Existing()
+    owned: tuple[Owned, ...] = ()
 
     @model_validator(mode="after")
     def _a_real_account_is_named(self) -> Params:
@@ -271,6 +346,12 @@ class Params(Section):
                 "repository.remote: must be named when target is sandbox and provider is github: "
                 "a path, such as that of a bare repository, or a URL"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_broken_on_aws(self) -> Params:
+        if self.target == "aws" and self.sandbox.scenario:
+            raise ValueError("sandbox.scenario: left out when target is aws: faults are played in a sandbox alone")
         return self
 
     @property
@@ -302,9 +383,17 @@ def load(params_file: str | Path = "sandbox", overrides: dict[str, Any] | None =
     data = document.value
     if isinstance(data.get("application"), str):
         data["application"] = str(_home(path) / data["application"])
+    chosen = data.get("sandbox")
+    if isinstance(chosen, dict) and str(chosen.get("scenario", "")).endswith((".yaml", ".yml")):
+        chosen["scenario"] = str(_home(path) / chosen["scenario"])
     for key, value in (overrides or {}).items():
         _put(data, key, value)
     return _validate(data, document, set(overrides or {}))
+
+
+def validated(document: yamlfile.Document) -> Params:
+    """The parameters of a text that is no file yet; raises BadInput as `load` does."""
+    return _validate(document.value, document, set())
 
 
 def _home(path: Path) -> Path:

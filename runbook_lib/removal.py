@@ -358,6 +358,26 @@ def _vpc(it: Removal) -> list[Step]:
     return it.done([it.step("ec2:delete_vpc", {"VpcId": name})] if there else [])
 
 
+def _athena_database(it: Removal) -> list[Step]:
+    """With its tables; their objects in S3 stay, for the tables are external."""
+    from runbook_lib.accesslog.athena import statement, table_place
+
+    group, name = table_place(it.item.name)
+    read = lambda: it.client("athena").get_database(CatalogName="AwsDataCatalog", DatabaseName=name)  # noqa: E731
+    if not _there(read, "MetadataException"):
+        return it.done([])
+    drop = statement(it.item.name, f"Drop the database {name}", f"DROP DATABASE IF EXISTS `{name}` CASCADE", group)
+    reason = "it was made by the runbooks"
+    return it.done([replace(drop, id=f"remove.{it.item.kind}.{name}", reason=reason, undo=UNDO)])
+
+
+def _work_group(it: Removal) -> list[Step]:
+    found = it.client("athena").list_work_groups()["WorkGroups"]  # one page holds 50
+    name = {"WorkGroup": it.item.name, "RecursiveDeleteOption": True}
+    there = any(group["Name"] == it.item.name for group in found)
+    return it.done([it.step("athena:delete_work_group", name)] if there else [])
+
+
 def _until(it: Removal, what: str, left: Callable[[Removal], str | None]) -> Until:
     return Until(f"{it.item.name} {what}", lambda account, answer: left(it), limit=timedelta(minutes=20))
 
@@ -375,6 +395,8 @@ REMOVALS: dict[str, Callable[[Removal], list[Step]]] = {
     "elbv2:load-balancer": _load_balancer,
     "elbv2:target-group": _target_group,
     "cloudwatch:alarm": _alarm,
+    "athena:database": _athena_database,
+    "athena:work-group": _work_group,
     "codebuild:project": _project,
     "ecr:repository": _registry,
     "codecommit:repository": _repository,

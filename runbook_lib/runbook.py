@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import application, bracket, lease, params, step, system, views
-from runbook_lib.account import Account, open_account
-from runbook_lib.check import Checks
+from runbook_lib import application, bracket, lease, ownership, params, step, system, views
+from runbook_lib.account import Account, Load, open_account
+from runbook_lib.check import Checks, Verdict
 from runbook_lib.gate import Opened, gate
 from runbook_lib.handle import Handle
 from runbook_lib.journal import RUN_DIRECTORY, Journal
@@ -35,6 +35,7 @@ class Runbook:
     journal: Journal
     keeper: lease.Keeper
     before: Journal  # what was done to bring a sandbox to the state that this notebook starts from
+    load: Load | None = None  # what had come of live traffic when it began; None where none flows
 
     @property
     def journals(self) -> tuple[Journal, ...]:
@@ -54,16 +55,42 @@ class Runbook:
         views.show(views.checks_table(answers))
         return answers
 
+    def preflight(self, ready: Checks, *, branch: str | None = None) -> None:
+        """Ask every known way to fail that this notebook can meet, and show the answers; raises CheckFailed on a FAIL.
+
+        The files are those of a branch (None: the pipeline's).
+        `ready` are the answers to the notebook's own questions: a deployment that is under way though they are good is
+        this very run's, taken up again, and then the world in its midst is no world to start from.
+        """
+        from runbook_lib.preflight import stages
+        from runbook_lib.preflight.account import read_system
+
+        picture = read_system(self.account, self.system, branch=branch)
+        if picture.live and picture.live.active and not ready.bad:
+            views.show(views.Line("What can fail was asked before this release began; it is gone on with."))
+            return
+        report = stages.examine_stage(self.name, picture)
+        bad = [one.story.id for one in report.asked if one.verdict > Verdict.SKIP]
+        self.journal.write("preflight", verdict=str(report.verdict), questions=len(report.asked), not_good=bad)
+        for shown in views.preflight_tables(report):
+            views.show(shown)
+        stages.require(report)
+
     def plan(self, make: Callable[..., Plan], *arguments: Any, **more: Any) -> Plan:
         """Make a plan and show it: the dry run; nothing is changed."""
         plan = make(self.account, self.system, *arguments, **more)
         views.show(views.plan_table(plan))
-        for note in plan.notes:
+        foreign = ownership.claimed(plan, self.account)
+        not_ours = [f"Not ours: {step.title} would change what belongs to {claim.by}" for step, claim in foreign]
+        for note in (*plan.notes, *not_ours):
             views.show(views.Line(note))
         return plan
 
-    def gate(self, title: str, answers: Checks) -> None:
-        """Go on only when every answer is good and somebody answers for it."""
+    def gate(self, title: str, answers: Checks, plan: Plan | None = None) -> None:
+        """Go on only when every answer is good and somebody answers for it; a plan that does nothing needs nobody."""
+        if plan is not None and not plan.needed:
+            views.show(views.Line(f"no gate: {title} has nothing to do"))
+            return
         opened: Opened = gate(title, answers, params=self.params, journal=self.journal)
         views.show(views.Line(str(opened)))
 
@@ -127,6 +154,9 @@ class Runbook:
             self._close_bracket()
         if self.keeper.give_back():
             views.show(views.Line("The lease is given back."))
+        load = self.account.load() if self.load else None
+        if load and self.load:
+            self.journal.write("load", **vars(load.since(self.load)))
         self.journal.write("end", notebook=self.name)
         views.show(views.ending_table(self.journal))
         if self.journal.path is not None:
@@ -183,9 +213,10 @@ def begin(
         "begin", notebook=name, target=account.target, place=account.place, account=account.id, who=account.who
     )
     views.show(views.Line(banner(run)))
+    views.on_error(tell_what_is_known)
     worlds.bring(run.account, run.system, world, journal=run.before)
     run.repair()
-    return run
+    return replace(run, load=run.account.load())
 
 
 def opened(params_file: str, overrides: Mapping[str, Any] | None = None) -> tuple[Account, system.System]:
@@ -195,6 +226,15 @@ def opened(params_file: str, overrides: Mapping[str, Any] | None = None) -> tupl
     chosen = _of_application(chosen, app)
     account = open_account(chosen)
     return account, system.resolve(chosen, app, account)
+
+
+def tell_what_is_known(error: BaseException) -> None:
+    """Show the failure modes that an error tells of: cause, remedy, and the check that would have found it."""
+    from runbook_lib.preflight.decode import decode_error
+
+    found = decode_error(error)
+    if found:
+        views.show(views.decoded_table(found))
 
 
 def banner(run: Runbook) -> str:

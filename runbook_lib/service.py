@@ -11,7 +11,7 @@ from runbook_lib.account import Account
 from runbook_lib.balancer import group_ref
 from runbook_lib.check import Check, ask
 from runbook_lib.inventory import Item
-from runbook_lib.network import TASK_GROUP, task_subnet_refs
+from runbook_lib.network import task_groups, task_subnet_refs
 from runbook_lib.planning import make
 from runbook_lib.step import Made, Ref, Step, Until
 from runbook_lib.system import System, tag_list
@@ -285,7 +285,7 @@ def _service_arguments(system: System, name: str, revision: str | Ref, target_gr
         "networkConfiguration": {
             "awsvpcConfiguration": {
                 "subnets": task_subnet_refs(system),
-                "securityGroups": [TASK_GROUP],
+                "securityGroups": task_groups(system),
                 "assignPublicIp": public,
             }
         },

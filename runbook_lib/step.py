@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from runbook_lib import inventory
+from runbook_lib import inventory, ownership
 from runbook_lib.account import Account
 from runbook_lib.errors import OutOfTime, RunbookError
 from runbook_lib.inventory import Item
@@ -125,7 +125,9 @@ def apply(plan: Plan, *, account: Account, journal: Journal) -> Applied:
     """Do what the plan says, in order, and write down every call; steps with nothing to do are only noted.
 
     Safe to call again after a kill at any point: make the plan anew, for it finds what is there.
+    Raises Refused, with nothing changed, when a step would change what a stack owns without consent.
     """
+    ownership.refuse(plan, account)
     answers: dict[str, Mapping[str, Any]] = dict(plan.given)
     done: list[str] = []
     for step in plan.steps:

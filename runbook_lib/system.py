@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from runbook_lib.account import Account
-from runbook_lib.params import Params
+from runbook_lib.params import Existing, Params
 
 if TYPE_CHECKING:
     from runbook_lib.application import Application
@@ -31,21 +31,21 @@ class System:
 
     @property
     def cluster(self) -> str:
-        return self.name
+        return self.params.existing.cluster or self.name
 
     @property
     def rolling_service(self) -> str:
         """The service that the reader starts from, with rolling deployments."""
-        return self.name
+        return self.params.existing.rolling_service or self.name
 
     @property
     def service(self) -> str:
         """The service behind CodeDeploy: a second one under a new name, for the controller cannot be switched."""
-        return f"{self.name}-bg"
+        return self.params.existing.service or f"{self.name}-bg"
 
     @property
     def family(self) -> str:
-        return self.name
+        return self.params.existing.family or self.name
 
     @property
     def container(self) -> str:
@@ -62,7 +62,7 @@ class System:
     @property
     def registry(self) -> str:
         """The ECR repository, named as the application's own buildspec pushes to it."""
-        return self.application.repository
+        return self.params.existing.registry or self.application.repository
 
     @property
     def repository(self) -> str:
@@ -91,36 +91,36 @@ class System:
 
     @property
     def project(self) -> str:
-        return f"{self.name}-build"
+        return self.params.existing.project or f"{self.name}-build"
 
     @property
     def pipeline(self) -> str:
-        return self.name
+        return self.params.existing.pipeline or self.name
 
     @property
     def deploy_application(self) -> str:
-        return self.name
+        return self.params.existing.application or self.name
 
     @property
     def deploy_group(self) -> str:
-        return f"{self.name}-bg"
+        return self.params.existing.group or f"{self.name}-bg"
 
     @property
     def balancer(self) -> str:
-        return self.name
+        return self.params.existing.balancer or self.name
 
     @property
     def rolling_target_group(self) -> str:
-        return f"{self.name}-rolling"
+        return self.params.existing.rolling_target_group or f"{self.name}-rolling"
 
     @property
     def target_groups(self) -> tuple[str, str]:
         """The pair that CodeDeploy swaps: neutral names, for live and candidate change places at every release."""
-        return f"{self.name}-a", f"{self.name}-b"
+        return self.params.existing.target_groups or (f"{self.name}-a", f"{self.name}-b")
 
     @property
     def log_group(self) -> str:
-        return f"/ecs/{self.name}"
+        return self.params.existing.log_group or f"/ecs/{self.name}"
 
     @property
     def build_log_group(self) -> str:
@@ -128,7 +128,7 @@ class System:
 
     @property
     def artifacts_bucket(self) -> str:
-        return f"{self.name}-artifacts-{self.account}-{self.region}"
+        return self.params.existing.artifacts_bucket or f"{self.name}-artifacts-{self.account}-{self.region}"
 
     @property
     def access_log_bucket(self) -> str:
@@ -137,19 +137,32 @@ class System:
     @property
     def rule(self) -> str:
         """The EventBridge rule that starts the pipeline on a push."""
-        return f"{self.name}-push"
+        return self.params.existing.rule or f"{self.name}-push"
 
     @property
-    def alarms(self) -> tuple[str, str]:
-        """The alarms that stop a release; each covers both target groups."""
+    def alarms(self) -> tuple[str, ...]:
+        """The alarms that stop a release; each of the runbooks' own covers both target groups."""
+        found = self.params.existing.alarms
+        return self.own_alarms if found is None else found
+
+    @property
+    def own_alarms(self) -> tuple[str, str]:
+        """The alarms that the runbooks make: on errors, and on latency."""
         return f"{self.name}-errors", f"{self.name}-latency"
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it was there before the runbooks: then it is read under its own names, and never made anew."""
+        return self.params.existing != Existing()
 
     def role(self, purpose: str) -> str:
         """The name of a role: execution, task, build, pipeline, events or deploy."""
-        return f"{self.name}-{purpose}-{self.region}"
+        found = self.params.existing.roles.get(purpose)
+        return found.rpartition("/")[2] if found else f"{self.name}-{purpose}-{self.region}"
 
     def role_arn(self, purpose: str) -> str:
-        return self.arn("iam", f"role/{self.role(purpose)}", regional=False)
+        found = self.params.existing.roles.get(purpose)
+        return found or self.arn("iam", f"role/{self.role(purpose)}", regional=False)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this system's account."""

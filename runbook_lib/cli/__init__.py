@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from runbook_lib.errors import BadInput, RunbookError
 from runbook_lib.suggest import did_you_mean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ COMMANDS = {
     "lab": Command("lab", "open JupyterLab on copies of the runbooks, in one sandbox world"),
     "list": Command("listing", "list the runbooks and what each is for"),
     "refresh": Command("refresh", "run the runbooks again and write their outputs, byte for byte the same each time"),
+    "init": Command("init", "read an existing service and write its parameter file and picture"),
     "check": Command("check", "check an application's deployment files as one system, before anything runs"),
+    "convert": Command(
+        "convert", "make a rolling repository ready for blue/green: buildspec, taskdef.json, appspec.yaml"
+    ),
     "explain": Command("explain", "tell the whole story of a failure mode"),
     "params": Command("params", "show the parameters that a file stands for"),
     "sandbox": Command("sandbox", "serve a sandbox world, and look at or steer a served one"),
@@ -56,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output, as `head` does, has enough; what Python still holds for it must not be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
 
 
 def refusal(error: RunbookError) -> str:

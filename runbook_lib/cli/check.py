@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runbook_lib.cli.arguments import add_settings
+from runbook_lib.cli.arguments import add_settings, add_yes, agree
 from runbook_lib.errors import BadInput, CheckFailed
 
 if TYPE_CHECKING:
     from runbook_lib.preflight.picture import Picture
+    from runbook_lib.preflight.report import Report
 
 FORMATS = ("tree", "json", "sarif", "junit")
 
@@ -23,19 +24,24 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument("--pipeline", type=Path, metavar="FILE", help="pipeline definition, as get-pipeline answers it")
+    for what, command in (("group", "codedeploy create-deployment-group"), ("service", "ecs create-service")):
+        told = f"with -f: a {what} that is not made yet, as `aws {command}` takes it by --cli-input-json"
+        parser.add_argument(f"--{what}", type=Path, metavar="FILE", help=told)
     parser.add_argument("--format", choices=FORMATS, default="tree", help="how the answers are shown (tree)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write the answers there, and only the last line here"
     )
+    parser.add_argument("--fix", action="store_true", help="show every repair that is certain as a diff, and apply it")
+    add_yes(parser)
     parser.add_argument("--all", action="store_true", help="show the answers that are OK or SKIP as well")
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    """Read, ask, show; exit code 3 when an answer is worse than SKIP."""
+    """Read, ask, show; exit code 3 when an answer is worse than SKIP. With --fix the files are mended before."""
     from runbook_lib.check import Verdict
     from runbook_lib.preflight import exports, report, shown
 
-    found = report.examine(_picture(arguments))
+    found = _fixed(arguments) if arguments.fix else report.examine(_picture(arguments))
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
@@ -46,6 +52,25 @@ def carry_out(arguments: argparse.Namespace) -> int:
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
 
 
+def _fixed(arguments: argparse.Namespace) -> Report:
+    """Show what can be mended with certainty, write it when somebody agrees, and give what the files answer then."""
+    from runbook_lib.preflight.fix import apply_fixes, plan_fixes
+
+    if arguments.directory is None or arguments.file is not None:
+        seen = "a parameter file" if arguments.file else "no folder"
+        next_step = "runbook check DIR --fix: what lies in a repository of AWS is changed by the runbooks alone"
+        raise BadInput(where="runbook check --fix", seen=seen, wanted="a folder of files", next_step=next_step)
+    fixes = plan_fixes(arguments.directory, pipeline_file=arguments.pipeline)
+    if not fixes.diff:
+        print("Nothing can be repaired with certainty.\n")
+        return fixes.after
+    print(fixes.diff)
+    agree(f"Repairs of {', '.join(fixes.mended)}", yes=arguments.yes)
+    apply_fixes(fixes)
+    print(f"Repaired: {', '.join(edit.name for edit in fixes.edits)}\n")
+    return fixes.after
+
+
 def _picture(arguments: argparse.Namespace) -> Picture:
     if (arguments.directory is None) == (arguments.file is None):
         raise BadInput(
@@ -53,6 +78,13 @@ def _picture(arguments: argparse.Namespace) -> Picture:
             seen="a folder and a parameter file" if arguments.file else "neither a folder nor a parameter file",
             wanted="one of the two",
             next_step="runbook check DIR, or runbook check -f params/x.yaml",
+        )
+    if arguments.file is None and (arguments.group or arguments.service):
+        raise BadInput(
+            where="runbook check",
+            seen="--group or --service without a parameter file",
+            wanted="an account to compare it with",
+            next_step="runbook check -f params/x.yaml --group FILE",
         )
     if arguments.file is None:
         from runbook_lib.preflight.reading import read_folder
@@ -65,11 +97,13 @@ def _live(arguments: argparse.Namespace) -> Picture:
     """The account of the parameters; an embedded sandbox is empty, so it is brought to blue/green first."""
     from runbook_lib.journal import Journal
     from runbook_lib.preflight.account import read_system
+    from runbook_lib.preflight.wish import read_wish
     from runbook_lib.runbook import opened
     from runbook_lib.runs.world import overrides_of
     from runbook_lib.story import worlds
 
+    wish = read_wish(arguments.group, arguments.service)
     account, system = opened(arguments.file, overrides_of(arguments.settings))
     if account.target == "sandbox" and not account.shared:
         worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
-    return read_system(account, system)
+    return read_system(account, system, wish)

@@ -35,9 +35,13 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
 def told(story: Story) -> str:
     """A story as text; the check that would have found it is named by its id."""
+    from runbook_lib.params import scenarios
+
     lines = {"symptom": story.symptom, "cause": story.cause, "remedy": story.remedy, "source": story.source}
     lines |= {"AWS says": " / ".join(story.texts)} if story.texts else {}
     lines |= {"no check": story.unchecked} if story.unchecked else {}
+    faults = [name for name in scenarios() if name.startswith(f"{story.id}-")]
+    lines |= {"play it": " / ".join(f"-p sandbox.scenario={name}" for name in faults)} if faults else {}
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines.items())
     return f"{story.id}  {story.question}\n{body}"
 

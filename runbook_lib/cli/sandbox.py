@@ -125,9 +125,18 @@ def _lines(told: dict[str, Any]) -> list[str]:
         f"account    {told['account']} in {told['region']}, {told['calls']} calls answered",
     ]
     lines += [f"address    {name}  {url}" for name, url in told.get("addresses", {}).items()]
+    lines += [_load(told["load"])] if "load" in told else []
     for kind, describe in DESCRIBE.items():
         lines += [f"{kind[:-1]:<10} {describe(one, told['now'])}" for one in told[kind]]
     return lines
+
+
+def _load(load: dict[str, Any]) -> str:
+    """What came of the requests of live traffic."""
+    early = f", and {load['early']} before a target was healthy for the first time" if load["early"] else ""
+    took = load["milliseconds"]
+    latency = f", p50 {took['p50']} ms, p99 {took['p99']} ms" if load["sent"] else ""
+    return f"load       {load['sent']} requests, {load['failed']} failed{early}{latency}"
 
 
 def _moment(seconds: float) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from runbook_lib.errors import BadInput
 
 BYTE_ORDER_MARK = "\ufeff"
-LARGEST = 1 << 20
+LARGEST = 1 << 20  # characters
+_LARGEST_BYTES = 4 * LARGEST  # UTF-8 has at most four for one
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BINARY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -95,7 +96,10 @@ def read(path: Path, *, name: str | None = None) -> Source:
     """Read a file of the application; `name` is how errors call it (its file name unless told)."""
     shown = name or path.name
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            # One byte more than is accepted: a huge file is refused by its size, and never held.
+            content = file.read(_LARGEST_BYTES + 1)
+            size = max(len(content), path.stat().st_size)
     except OSError as problem:
         raise BadInput(
             seen=f"no readable file ({problem.strerror})",
@@ -103,11 +107,12 @@ def read(path: Path, *, name: str | None = None) -> Source:
             next_step=f"put {shown} into {path.parent} or name the right file",
             where=shown,
         ) from problem
+    _refuse_huge(size, shown, limit=_LARGEST_BYTES, what="bytes")
     return source_of(content, name=shown)
 
 
 def _decoded(content: bytes, name: str) -> str:
-    _refuse_huge(len(content), name, limit=4 * LARGEST)
+    _refuse_huge(len(content), name, limit=_LARGEST_BYTES, what="bytes")
     if content[:2] in _WIDE_MARKS:
         raise BadInput(
             seen=f"a file in {_WIDE_MARKS[content[:2]]}", wanted="UTF-8", next_step="save the file as UTF-8", where=name
@@ -124,10 +129,10 @@ def _decoded(content: bytes, name: str) -> str:
         ) from problem
 
 
-def _refuse_huge(size: int, name: str, *, limit: int) -> None:
+def _refuse_huge(size: int, name: str, *, limit: int, what: str = "characters") -> None:
     if size > limit:
         raise BadInput(
-            seen=f"{size:,} characters",
+            seen=f"{size:,} {what}",
             wanted=f"a deployment file of at most {limit:,}",
             next_step="check that this is the right file",
             where=name,

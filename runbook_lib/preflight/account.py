@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runbook_lib import ownership
 from runbook_lib.preflight import permissions
 from runbook_lib.preflight.live import (
     Alarm,
@@ -31,7 +32,9 @@ from runbook_lib.preflight.live import (
 )
 from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Picture, Pipeline, Trouble
 from runbook_lib.preflight.reading import read_folder
+from runbook_lib.preflight.wish import Wish
 from runbook_lib.repository import read_repository
+from runbook_lib.service import read_service
 
 if TYPE_CHECKING:
     from runbook_lib.account import Account
@@ -69,18 +72,33 @@ def names_of(system: System) -> Names:
     )
 
 
-def read_system(account: Account, system: System) -> Picture:
-    """The picture of a system that the runbooks made: its account, and the files on the pipeline's branch."""
-    picture = _repository_files(account, system)
+def read_system(account: Account, system: System, wish: Wish | None = None, *, branch: str | None = None) -> Picture:
+    """The picture of a system of the parameters: its account, and the files on a branch (None: the pipeline's).
+
+    What somebody wishes to make takes the place of what is there.
+    """
+    picture, wish = _repository_files(account, system, branch), wish or Wish()
+    if wish.pipeline:
+        picture = replace(picture, pipeline=Pipeline("the pipeline that is wished for", wish.pipeline))
     limit = system.params.release.limit_minutes
-    return replace(read_account(account, names_of(system), picture), limit_minutes=limit)
+    return replace(read_account(account, wish.named(_names_now(account, system)), picture, wish), limit_minutes=limit)
 
 
-def _repository_files(account: Account, system: System) -> Picture:
+def _names_now(account: Account, system: System) -> Names:
+    """The names of the system; before 15_move_service the service is the one with rolling deployments."""
+    try:
+        moved = read_service(account, system, system.service)
+        rolling = None if moved else read_service(account, system, system.rolling_service)
+    except (ClientError, BotoCoreError):
+        return names_of(system)  # what cannot be read becomes a trouble of its part
+    return replace(names_of(system), service=rolling.name) if rolling else names_of(system)
+
+
+def _repository_files(account: Account, system: System, branch: str | None) -> Picture:
     application = system.application
     paths = [TASKDEF, APPSPEC, application.buildspec_path, application.dockerfile_path]
     try:
-        found = read_repository(account, system, [path for path in paths if path])
+        found = read_repository(account, system, [path for path in paths if path], branch=branch)
     except (ClientError, BotoCoreError) as error:
         trouble = Trouble("files", system.repository, str(error), "the repository's files", "allow reading it")
         return Picture(troubles=(trouble,))
@@ -92,10 +110,10 @@ def _repository_files(account: Account, system: System) -> Picture:
         return read_folder(Path(folder)) if found.files else Picture()
 
 
-def read_account(account: Account, names: Names, picture: Picture) -> Picture:
+def read_account(account: Account, names: Names, picture: Picture, wish: Wish | None = None) -> Picture:
     """The picture with its live side; parts that cannot be read become troubles."""
-    reader = _Reader(account)
-    live = reader.live(names)
+    reader = _Reader(account, wish or Wish())
+    live = reader.live(names, picture.files.appspec_subnets() if picture.files else ())
     pipeline = picture.pipeline or reader.part("pipeline", lambda: _pipeline(account, names))
     whole = replace(picture, live=live, pipeline=pipeline)
     live = replace(live, grants=reader.part("live.grants", lambda: _grants(account, whole)))
@@ -112,8 +130,8 @@ def read_account(account: Account, names: Names, picture: Picture) -> Picture:
 class _Reader:
     """Reads part after part and keeps what goes wrong."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, account: Account, wish: Wish) -> None:
+        self.account, self.wish = account, wish
         self.troubles: list[Trouble] = []
 
     def part(self, part: str, read: Callable[[], Any]) -> Any:
@@ -132,14 +150,15 @@ class _Reader:
             Trouble(part, where, seen, "an answer", "allow the call, or run the check with another role")
         )
 
-    def live(self, names: Names) -> Live:
-        account, read = self.account, self.part
-        service = read("live.service", lambda: _service(account, names))
-        group = read("live.group", lambda: _group(account, names))
+    def live(self, names: Names, subnets: tuple[str, ...] = ()) -> Live:
+        account, read, wish = self.account, self.part, self.wish
+        service = read("live.service", lambda: service_of(wish.service) if wish.service else _service(account, names))
+        group = read("live.group", lambda: _group(account, names, wish.group))
         groups = (
             read("live.target_groups", lambda: _target_groups(account, service, group)) if service or group else None
         )
         balancers = {arn for one in groups or () for arn in one.balancers}
+        routes = read("live.routes", lambda: _routes(account, balancers)) if balancers else None
         return Live(
             names=names,
             service=service,
@@ -147,15 +166,15 @@ class _Reader:
             group=group,
             balancers=read("live.balancers", lambda: _balancers(account, balancers)) or {},
             target_groups=groups,
-            routes=read("live.routes", lambda: _routes(account, balancers)) if balancers else None,
+            routes=routes,
             alarms=read("live.alarms", lambda: _alarms(account, group.alarms)) if group else None,
             project=read("live.project", lambda: _project(account, names.project)),
             registry=read("live.registry", lambda: _registry(account, names.registry)),
-            subnets=read("live.subnets", lambda: _subnets(account, service.subnets)) if service else None,
+            subnets=read("live.subnets", lambda: _subnets(account, (*service.subnets, *subnets))) if service else None,
             scaling=read("live.scaling", lambda: _scaling(account, names)),
             active=read("live.active", lambda: _active(account, names)) if group else None,
             event_pattern=read("live.event_pattern", lambda: _event_pattern(account, names.rule)),
-            stack=read("live.stack", lambda: _stack(account, names)) if service else None,
+            stack=read("live.stack", lambda: _stack(account, names, routes or ())) if service else None,
             returnable=read("live.returnable", lambda: _returnable(account, names)),
         )
 
@@ -168,7 +187,11 @@ def _service(account: Account, names: Names) -> Service | None:
     found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service])["services"]
     if not found or found[0]["status"] == "INACTIVE":
         return None
-    one = found[0]
+    return service_of(found[0])
+
+
+def service_of(one: Mapping[str, Any]) -> Service:
+    """A service as DescribeServices shows it, or as CreateService is asked for it."""
     balancers = one.get("loadBalancers", ())
     network = one.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     deployments = one.get("deployments", ())
@@ -176,9 +199,9 @@ def _service(account: Account, names: Names) -> Service | None:
         name=one["serviceName"],
         controller=one.get("deploymentController", {}).get("type", "ECS"),
         scheduling=one.get("schedulingStrategy", "REPLICA"),
-        desired=one["desiredCount"],
-        running=one["runningCount"],
-        revision=one["taskDefinition"],
+        desired=one.get("desiredCount", 0),
+        running=one.get("runningCount", 0),
+        revision=one.get("taskDefinition", ""),
         target_groups=tuple(balancer["targetGroupArn"] for balancer in balancers),
         container=balancers[0]["containerName"] if balancers else "",
         port=balancers[0]["containerPort"] if balancers else 0,
@@ -186,7 +209,7 @@ def _service(account: Account, names: Names) -> Service | None:
         subnets=tuple(network.get("subnets", ())),
         public_ip=network.get("assignPublicIp") == "ENABLED",
         grace=one.get("healthCheckGracePeriodSeconds"),
-        connects=any(one.get("serviceConnectConfiguration", {}).get("enabled") for one in deployments),
+        connects=any(made.get("serviceConnectConfiguration", {}).get("enabled") for made in (one, *deployments)),
         task_sets=tuple(_task_set(task_set) for task_set in one.get("taskSets", ())),
         events=tuple(event["message"] for event in one.get("events", ())[:20]),
     )
@@ -210,18 +233,24 @@ def _definition(account: Account, arn: str) -> Definition:
     )
 
 
-def _group(account: Account, names: Names) -> Group:
+def _group(account: Account, names: Names, wished: Mapping[str, Any] | None) -> Group:
     client = account.client("codedeploy")
     application = client.get_application(applicationName=names.application)["application"]
+    if wished:
+        return group_of(wished, application)
     found = client.get_deployment_group(applicationName=names.application, deploymentGroupName=names.group)
-    one = found["deploymentGroupInfo"]
+    return group_of(found["deploymentGroupInfo"], application)
+
+
+def group_of(one: Mapping[str, Any], application: Mapping[str, Any]) -> Group:
+    """A group as GetDeploymentGroup shows it, or as CreateDeploymentGroup is asked for it."""
     pairs = one.get("loadBalancerInfo", {}).get("targetGroupPairInfoList", ())
     pair = pairs[0] if pairs else {}
     waits = one.get("blueGreenDeploymentConfiguration", {})
     ready, ending = waits.get("deploymentReadyOption", {}), waits.get("terminateBlueInstancesOnDeploymentSuccess", {})
     alarms, rollback = one.get("alarmConfiguration", {}), one.get("autoRollbackConfiguration", {})
     return Group(
-        name=one["deploymentGroupName"],
+        name=one.get("deploymentGroupName", ""),
         platform=application.get("computePlatform", "Server"),
         kind=one.get("deploymentStyle", {}).get("deploymentType", ""),
         option=one.get("deploymentStyle", {}).get("deploymentOption", ""),
@@ -237,7 +266,7 @@ def _group(account: Account, names: Names) -> Group:
         watches_alarms=alarms.get("enabled", False),
         ignores_unread_alarms=alarms.get("ignorePollAlarmFailure", False),
         rollback=frozenset(rollback.get("events", ())) if rollback.get("enabled") else frozenset(),
-        role=one["serviceRoleArn"],
+        role=one.get("serviceRoleArn", ""),
         services=tuple(f"{service['clusterName']}/{service['serviceName']}" for service in one.get("ecsServices", ())),
     )
 
@@ -385,10 +414,14 @@ def _event_pattern(account: Account, rule: str) -> dict[str, object] | None:
     return pattern if found["State"] == "ENABLED" else None
 
 
-def _stack(account: Account, names: Names) -> str | None:
-    found = account.client("ecs").describe_services(cluster=names.cluster, services=[names.service], include=["TAGS"])
-    tags = {tag["key"]: tag["value"] for tag in found["services"][0].get("tags", ())}
-    return tags.get("aws:cloudformation:stack-name")
+def _stack(account: Account, names: Names, routes: tuple[Route, ...]) -> str | None:
+    """The owner that tags name, of the service and of the listeners: what CodeDeploy changes at every release."""
+    service = account.arn("ecs", f"service/{names.cluster}/{names.service}")
+    for arn in dict.fromkeys((service, *(route.rule or route.listener for route in routes))):
+        owner = ownership.owner_of(ownership.read_tags(account, arn))
+        if owner:
+            return f"{owner} has {arn.rpartition(':')[2]}"
+    return None
 
 
 def _returnable(account: Account, names: Names) -> int:

@@ -6,6 +6,7 @@ import re
 
 from runbook_lib.preflight.story import Story, stories
 
+MOST_CAUSES = 10
 LONGEST = 20_000  # characters of a message that are looked at
 
 
@@ -14,6 +15,16 @@ def decode(message: str) -> tuple[Story, ...]:
     told = _plain(message[:LONGEST])
     found = [(max(_lengths(story, told), default=0), story) for story in stories().values()]
     return tuple(story for length, story in sorted(found, key=lambda one: -one[0]) if length)
+
+
+def decode_error(error: BaseException) -> tuple[Story, ...]:
+    """The failure modes that an error tells of, itself or through what caused it."""
+    messages: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(messages) < MOST_CAUSES:
+        messages.append(str(seen))
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return decode("\n".join(messages))
 
 
 def _lengths(story: Story, told: str) -> list[int]:

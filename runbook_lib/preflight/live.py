@@ -215,7 +215,7 @@ class Live:
     active: tuple[Deployment, ...] | None = None
     event_pattern: dict[str, object] | None = None
     grants: tuple[Grant, ...] | None = None
-    stack: str | None = None  # the CloudFormation stack that the service's tags name
+    stack: str | None = None  # who owns the service or a listener, as their tags say it
     returnable: int | None = None  # runs on the pipeline's present structure that deployed well
 
     def group_named(self, name: str) -> TargetGroup | None:

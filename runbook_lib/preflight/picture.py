@@ -42,6 +42,7 @@ class Files:
     directory: Path
     below: Mapping[str, int] = field(default_factory=dict)  # every file of the folder: bytes by path
     transforms: tuple[str, ...] = ()  # templates that use CloudFormation's blue/green transform
+    all_searched: bool = True  # whether every template was searched for it
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # part -> paths below the folder, the first read
     buildspec: Buildspec | None = None
     facts: Facts | None = None
@@ -70,12 +71,23 @@ class Files:
 
     def is_written(self, path: str) -> bool:
         """Whether a command of the build writes a file of that path."""
-        return self.trace is not None and any(path in (write.path, write.name) for write in self.trace.writes)
+        if self.trace is None:
+            return False
+        written = any(path in (write.path, write.name) for write in self.trace.writes)
+        return written or path.removeprefix("./") in self.trace.outputs
+
+    def is_named(self, path: str) -> bool:
+        """Whether a command is told the name of a file, and so may write it."""
+        return self.trace is not None and path.removeprefix("./") in self.trace.named
+
+    def is_filled_in(self, path: str) -> bool:
+        """Whether a command of the build names a file: it may put something else into it."""
+        name = path.rpartition("/")[2]
+        return self.buildspec is not None and any(name in command.text for command in self.buildspec.commands)
 
     def entries(self) -> tuple[Node, ...]:
         """Every entry of the build's artifacts, secondary ones included."""
-        spec = self.buildspec
-        return (*spec.files, *(entry for entries in spec.secondary.values() for entry in entries)) if spec else ()
+        return self.buildspec.entries if self.buildspec else ()
 
     def handed_over(self, path: str) -> Node | None:
         """The entry that takes a file into an artifact of the build."""
@@ -90,6 +102,12 @@ class Files:
         resources = self.appspec.root.get("Resources") if self.appspec else None
         service = resources.items[0].pairs[0][1] if resources and resources.items and resources.items[0].pairs else None
         return service.get("Properties") if service else None
+
+    def appspec_subnets(self) -> tuple[str, ...]:
+        """The subnets that the AppSpec gives the new tasks; none where the service's own are kept."""
+        properties = self.appspec_properties()
+        found = properties.at("NetworkConfiguration", "AwsvpcConfiguration", "Subnets") if properties else None
+        return tuple(item.raw for item in found.items) if found else ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from runbook_lib.documents.taskdef.text import shaped
 from runbook_lib.errors import BadInput
 from runbook_lib.preflight import places
 from runbook_lib.preflight.picture import Files, Picture, Pipeline, Trouble
+from runbook_lib.preflight.tree import MOST, MOST_FOLDERS, Tree, open_tree
 
 PARSE: dict[str, Callable[[Source], Any]] = {
     "buildspec": lambda source: buildspec.parse(source, name=source.name),
@@ -58,21 +59,21 @@ def read_taskdef(source: Source) -> tuple[Document, tuple[Finding, ...]]:
 
 def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Picture:
     """The picture of a folder, with the pipeline of a definition file where one is given."""
-    if not directory.is_dir():
-        raise BadInput(
-            where=str(directory),
-            seen="no such folder" if not directory.exists() else "a file",
-            wanted="the folder of an application",
-            next_step="name the folder that holds its buildspec, taskdef.json and appspec.yaml",
-        )
-    reader = _Reader(directory)
+    return read_tree(open_tree(directory), pipeline_file=pipeline_file)
+
+
+def read_tree(tree: Tree, *, pipeline_file: Path | None = None) -> Picture:
+    """The same of a folder as repairs would make it."""
+    reader = _Reader(tree)
+    transforms, all_searched = places.transforms(tree)
     parts = {part: reader.part(part) for part in places.USUAL}
     spec = parts["buildspec"]
     files = Files(
-        directory,
-        below=reader.below,
+        tree.directory,
+        below=tree.below,
         names=reader.names,
-        transforms=places.transforms(directory, reader.below),
+        transforms=transforms,
+        all_searched=all_searched,
         **parts,
         facts=reader.tried("buildspec", lambda: buildspec.facts(spec.source, name=spec.source.name)) if spec else None,
         trace=reader.tried("buildspec", lambda: trace(spec)) if spec else None,
@@ -88,19 +89,22 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
 class _Reader:
     """Reads file after file and keeps what goes wrong."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
         self.troubles: list[Trouble] = []
         self.findings: list[Finding] = []
-        self.below = places.files_below(directory)
-        self.names = places.find(directory, self.below)
+        self.names = places.find(tree)
+        if not tree.complete:
+            seen, wanted = f"more than {MOST:,} files or {MOST_FOLDERS:,} folders", "the folder of one application"
+            remedy = "name the folder that holds its buildspec, taskdef.json and appspec.yaml"
+            self.troubles.append(Trouble("files", str(tree.directory), seen, wanted, remedy))
 
     def part(self, part: str) -> Any:
         names = self.names.get(part)
         return self.tried(f"files.{part}", lambda: self._parsed(part, names[0])) if names else None
 
     def _parsed(self, part: str, name: str) -> Any:
-        source = read(self.directory / name, name=name)
+        source = self.tree.read(name)
         parsed = PARSE[part](source)
         for other in (source, *self._others(part)):
             self.findings += self.tried(f"others.{part}", partial(CHECKS[part], other)) or () if part in CHECKS else ()
@@ -109,7 +113,7 @@ class _Reader:
     def _others(self, part: str) -> Iterator[Source]:
         """Further files of the same kind: another pipeline may read them."""
         for name in self.names[part][1:]:
-            found = self.tried(f"others.{part}", partial(read, self.directory / name, name=name))
+            found = self.tried(f"others.{part}", partial(self.tree.read, name))
             if found:
                 yield found
 
@@ -122,12 +126,12 @@ class _Reader:
             return None
 
     def image_files(self) -> tuple[Document, ...]:
-        found = [name for name in IMAGES if name in self.below]
+        found = [name for name in IMAGES if name in self.tree.below]
         read_ones = (self.tried("files.image_files", partial(self._image, name)) for name in found)
         return tuple(document for document in read_ones if document)
 
     def _image(self, name: str) -> Document:
-        source = read(self.directory / name, name=name)
+        source = self.tree.read(name)
         self.findings += IMAGES[name](source)
         return parse_json(source, name=name)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runbook_lib.check import Verdict
 from runbook_lib.preflight.picture import Picture
-from runbook_lib.preflight.rule import Answer, Rule, skip
+from runbook_lib.preflight.rule import Answer, Rule, of_trouble, skip
 from runbook_lib.preflight.rules import RULES
 from runbook_lib.preflight.story import Story, stories
 
@@ -51,7 +51,7 @@ def _answers(rule: Rule, picture: Picture) -> Iterator[Answer]:
     for part in rule.needs:
         trouble = picture.trouble_with(part)
         if trouble:
-            yield Answer(Verdict.ERROR, trouble.where, trouble.seen, trouble.wanted, trouble.next_step)
+            yield of_trouble(trouble)
             return
         if not picture.has(part):
             yield skip(part, picture.absent.get(part, f"there is no {part.rpartition('.')[2]}"), "not asked")

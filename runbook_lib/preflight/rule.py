@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from runbook_lib.check import Verdict
+from runbook_lib.documents.edit import Edit
 from runbook_lib.documents.finding import Finding
-from runbook_lib.preflight.picture import Picture
+from runbook_lib.preflight.picture import Picture, Trouble
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Rule:
     id: str
     needs: tuple[str, ...]
     answer: Callable[[Picture], Iterable[Answer]]
+    repair: Callable[[Picture], Iterable[Edit]] | None = (
+        None  # edits that are certain; each by itself, of files as read
+    )
 
 
 def ok(where: str, seen: object, wanted: object) -> Answer:
@@ -54,6 +58,11 @@ def skip(where: str, seen: object, wanted: object) -> Answer:
 def unknown(where: str, seen: object, wanted: object, remedy: str = "") -> Answer:
     """The answer when it cannot be told from what was read."""
     return Answer(Verdict.INCONCLUSIVE, where, str(seen), str(wanted), remedy)
+
+
+def of_trouble(trouble: Trouble, *, verdict: Verdict = Verdict.ERROR) -> Answer:
+    """The answer where a file could not be read."""
+    return Answer(verdict, trouble.where, trouble.seen, trouble.wanted, trouble.next_step)
 
 
 def called(answer: Answer, finding: str) -> Answer:

@@ -20,15 +20,26 @@ def _tree(report: Report, all_answers: bool) -> Iterator[str]:
     for name, asked in report.sections():
         yield name
         for one in asked:
-            yield f"  {one.verdict!s:<12} {one.story.id:<4} {one.story.question}"
+            yield _question(one)
             yield from _answers(one, all_answers)
     yield summary(report)
+
+
+def bad(report: Report) -> str:
+    """The questions whose answer is worse than SKIP, with their answers."""
+    asked = [one for one in report.asked if one.verdict > Verdict.SKIP]
+    told = (line for one in asked for line in (_question(one), *_answers(one, all_answers=False)))
+    return "\n".join(told)
 
 
 def summary(report: Report) -> str:
     """One line: the worst answer, and how many there are of each."""
     counts = ", ".join(f"{sum(a.verdict == v for a in report.asked)} {v}" for v in reversed(Verdict))
     return f"{report.verdict}: {len(report.asked)} questions: {counts}"
+
+
+def _question(one: Asked) -> str:
+    return f"  {one.verdict!s:<12} {one.story.id:<4} {one.story.question}"
 
 
 def _answers(one: Asked, all_answers: bool) -> Iterator[str]:

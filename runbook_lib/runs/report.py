@@ -60,5 +60,6 @@ def summary(verdict: Verdict) -> str:
     if verdict.failure is not None:
         parts = {"Seen": verdict.failure.seen, "Wanted": verdict.failure.wanted, "Next": verdict.failure.next_step}
         rows |= {name: part for name, part in parts.items() if part} or {"Error": verdict.failure.text}
+        rows |= {"Known as": " / ".join(verdict.failure.known)} if verdict.failure.known else {}
     cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows.items())
     return f"<table class='verdict code-{verdict.exit_code}'>{''.join(cells)}</table>"

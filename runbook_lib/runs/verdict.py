@@ -37,7 +37,10 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class Failure:
-    """What ended a run before its end; `seen`, `wanted` and `next_step` are None for what is no error of a runbook."""
+    """What ended a run before its end; `seen`, `wanted` and `next_step` are None for what is no error of a runbook.
+
+    `known` are the failure modes whose words stand in the error, id and question, the most telling first.
+    """
 
     kind: str
     text: str
@@ -46,6 +49,7 @@ class Failure:
     wanted: str | None = None
     next_step: str | None = None
     where: str | None = None
+    known: tuple[str, ...] = ()
 
     @property
     def first_line(self) -> str:

@@ -31,8 +31,11 @@ def witness(result: Any) -> None:
 
 
 def told(error: BaseException) -> dict[str, Any]:
-    """An error as plain data: its class, text and exit code, and the parts that an error of a runbook has."""
-    parts = {"kind": type(error).__name__, "text": str(error), "exit_code": RunbookError.exit_code}
+    """An error as plain data: class, text, exit code, known failure modes, and the parts that one of a runbook has."""
+    from runbook_lib.preflight.decode import decode_error
+
+    parts: dict[str, Any] = {"kind": type(error).__name__, "text": str(error), "exit_code": RunbookError.exit_code}
+    parts["known"] = [f"{story.id} {story.question}" for story in decode_error(error)]
     if isinstance(error, SystemExit):
         parts["text"] = f"the notebook ended itself with sys.exit({error.code})"
     if not isinstance(error, RunbookError):

@@ -81,9 +81,11 @@ def _traffic(world: World) -> Reply:
 
 def traffic_of(world: World) -> dict[str, Any]:
     """What came of the load of a live world; of a modelled one there is nothing to tell but that."""
+    if world.settings.traffic != "live":
+        return {"traffic": world.settings.traffic}
     from runbook_lib.sandbox.traffic import live
 
-    return {"traffic": world.settings.traffic, **(live.told(world) if live.is_live(world) else {})}
+    return {"traffic": "live", **live.told(world)}
 
 
 def status_of(world: World) -> dict[str, Any]:

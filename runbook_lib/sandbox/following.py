@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox import inputs, services
+from runbook_lib.sandbox import inputs
 from runbook_lib.sandbox.attendant import Attendant
 from runbook_lib.sandbox.inputs import Input
 
@@ -47,7 +47,7 @@ def _wait(attendant: Attendant, given: Input) -> str:
 
 
 def _seen(attendant: Attendant, given: Input) -> str:
-    services.handler(given.content["name"])(attendant.world, given.content["content"])
+    attendant.world.happen(given.content["name"], given.content["content"])
     return ""
 
 

@@ -13,7 +13,7 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, traffic, trail
+from runbook_lib.sandbox import bodies, cbor, clients, moto_protocol, moto_seam, services, trail
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.moto_protocol import Answer, Matched, Request
 from runbook_lib.sandbox.world import World
@@ -215,8 +215,6 @@ class Gateway:
         scope, known = replace(scope, operation=operation), moto_protocol.has(scope.service, operation)
         if not known and not moto_protocol.protocol_of(scope.service, request).startswith("rest"):
             return self._refuse(scope, _no_operation(scope, request), request)
-        if scope.service == "s3":
-            traffic.write_what_is_due(self.world, operation, request.raw_url)
         try:
             status, headers, body = moto_seam.ask(self.world, request, purpose=f"{scope.service}.{operation}")
         except AwsError as error:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,8 +21,8 @@ from moto import backend_index
 from moto.backends import get_backend
 from moto.core import loaders
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
+from moto.core.common_models import BaseModel
 from moto.core.exceptions import HTTPException  # type: ignore[attr-defined]
-from moto.core.model_instances import model_data
 from moto.core.request import Request
 from moto.moto_api._internal import mock_random
 
@@ -78,7 +77,6 @@ def put_aside() -> None:
         backends.clear()
         _set_besides(backends, {})
     USED.clear()
-    _forget_instances()
     _current = None
 
 
@@ -110,17 +108,6 @@ def claim(world: World) -> None:
     moto_names.give(lambda: world.now)
 
 
-@contextmanager
-def at(world: World, moment: float) -> Iterator[None]:
-    """Let moto take another moment for now, for what is only written down later than it came."""
-    enter(world)
-    moto_names.give(lambda: moment)
-    try:
-        yield
-    finally:
-        moto_names.give(lambda: world.now)
-
-
 def forget(world: World) -> None:
     """Drop what was put aside for a world that nobody will enter again."""
     _away.pop(world, None)
@@ -136,17 +123,8 @@ def leave(world: World) -> None:
         backends.clear()
         _set_besides(backends, {})
     USED.clear()
-    _forget_instances()
     _current = None
     moto_names.take_back()
-
-
-def _forget_instances() -> None:
-    """moto keeps every object that it ever made, for a page that nobody looks at."""
-    for models in model_data.values():
-        for model in models.values():
-            tracked: Any = model
-            tracked.instances_tracked.clear()
 
 
 def ask(world: World, request: Request, *, purpose: str) -> tuple[int, dict[str, str], bytes]:
@@ -192,6 +170,7 @@ def _routes_of(name: str) -> list[Route]:
     kind = get_backend(name).backend  # type: ignore[call-overload]
     if name.startswith("s3"):
         _overlook_bucket_policies()
+        _close_quietly()
     if name == "sns":
         _deliver_ourselves()
     return [(re.compile(url), serve) for url, serve in kind.__new__(kind).urls.items()]
@@ -256,6 +235,24 @@ class _Loader:
 moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined, assignment]
 # A session of moto's own would read this machine's profile, and fail where AWS_PROFILE names one that is not there.
 moto.core.base_backend.get_session = clients.session  # type: ignore[attr-defined]
+
+
+# ---- memory
+
+
+def _untracked(cls: Any, *args: Any, **named: Any) -> Any:
+    """moto would keep every object that it ever made, for a page that nobody looks at."""
+    return object.__new__(cls)
+
+
+BaseModel.__new__ = _untracked  # type: ignore[method-assign, assignment]
+
+
+def _close_quietly() -> None:
+    """moto warns of objects that nobody holds any more, as it means to hold all of them."""
+    from moto.s3.models import FakeKey
+
+    FakeKey.__del__ = FakeKey.dispose  # type: ignore[method-assign, assignment]
 
 
 # ---- permissions

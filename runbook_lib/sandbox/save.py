@@ -19,7 +19,7 @@ from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.files import read_own, replace_file, unusable
 from runbook_lib.sandbox.world import World
 
-HEADER = f"runbook sandbox world, format 2, moto {moto_state.VERSION}\n".encode()
+HEADER = f"runbook sandbox world, format 3, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
 LINE = b"\n"
 WHAT = "saved world"

@@ -8,7 +8,7 @@ Inputs are
 * calls that may change the world; reads are none (sandbox/inputs.py);
 * waits, on the virtual clock; on the scaled one the time that it is, before anybody can see that something happened;
 * what was seen outside, by Server.input(name, content): a health check of a real process, its exit, a request that it
-  answered. Whoever watches the outside puts such news into the server's inbox and lets the owner call input().
+  answered. The clock lets the owner look (traffic/live/plane.py), and what it saw is one input.
 
 What children do is no input but a consequence (sandbox/participants.py). All that waits in the inbox is done first and
 put on the disk at once; then everybody is answered.
@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from runbook_lib.errors import BadInput, Refused, RunbookError
-from runbook_lib.sandbox import inputs, moto_seam, services
+from runbook_lib.sandbox import inputs, moto_seam
 from runbook_lib.sandbox.attendant import Attendant, as_json, internal_failure, status_of
 from runbook_lib.sandbox.child import Exited
 from runbook_lib.sandbox.clocks import ScaledClock, clock_of
@@ -53,8 +53,9 @@ class Server:
         self._adopt(world)
 
     def _adopt(self, world: World) -> None:
-        self.world, self.clock, self._attendant = world, clock_of(world), Attendant(world)
+        self.world, self._attendant = world, Attendant(world)
         world.participants.join(self._inbox)
+        self.clock = clock_of(world, tell=self.input)
 
     @property
     def url(self) -> str:
@@ -117,14 +118,12 @@ class Server:
             return None
 
     def _patience(self) -> float:
-        """How long to wait for the next item: until something is due on the scaled clock, and never past HEED."""
+        """How long to wait for the next item: until something is due by the scaled clock, and never past HEED."""
         if not isinstance(self.clock, ScaledClock):
             return HEED
-        moments = [until for until, _ in self._waiting]
         due = self.world.next_event_time()
-        if due is not None:
-            moments.append(due)
-        return min(HEED, max(0.0, (min(moments) - self.clock.due()) / self.clock.scale)) if moments else HEED
+        moments = [until for until, _ in self._waiting] + ([] if due is None else [due])
+        return min(HEED, self.clock.left_until(min(moments, default=float("inf"))))
 
     # ---- what is kept
 
@@ -133,7 +132,7 @@ class Server:
 
         It is written down like a call: a world that is served again lets it happen again, at the same time.
         """
-        services.handler(name)(self.world, content)
+        self.world.happen(name, content)
         self._note(Input(self.world.now, "seen", {"name": name, "content": content}))
 
     def _note(self, given: Input) -> None:

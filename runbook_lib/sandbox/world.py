@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import services
+from runbook_lib.sandbox.calls import CallRecord, Calls
 from runbook_lib.sandbox.errors import SandboxError
 from runbook_lib.sandbox.ids import Ids
 from runbook_lib.sandbox.settings import Settings
@@ -17,23 +17,7 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.participants import Participants
     from runbook_lib.sandbox.trail import Wire
 
-# Some hours of walking through every runbook, or a release a day for a quarter; about 1 KB each.
-KEPT_CALLS = 10_000
-KEPT_SECONDS = 90 * 86400.0  # as long as CloudTrail's event history goes back
-
-
-@dataclass(frozen=True)
-class CallRecord:
-    """One API call that was answered; error is the AWS error code, or "" when it went well."""
-
-    time: float
-    caller: str
-    service: str
-    operation: str
-    error: str
-    region: str = ""
-    number: int = 0  # 1, 2, 3 ... in the order of the calls
-    wire: Wire | None = None  # None for what AWS's default trail does not show
+__all__ = ["CallRecord", "World"]
 
 
 class World:
@@ -43,7 +27,7 @@ class World:
         self.settings = settings
         self.now = float(settings.start)
         self.ids = Ids(settings.seed)
-        self.calls: list[CallRecord] = []
+        self.calls = Calls()
         self.principals: dict[str, str] = {}  # access key -> ARN of the one who calls with it
         self.operator = self.arn("iam", "user/operator", regional=False)
         self._stores: dict[str, Any] = {}
@@ -86,6 +70,16 @@ class World:
         self._foreground -= not background
         self.now = when
         services.handler(handler)(self, *args)
+
+    def happen(self, handler: str, *args: Any) -> None:
+        """Let a handler be called now with something from outside, as if it were an event."""
+        if self._busy:
+            raise SandboxError("a handler is running: what comes from outside waits until it has ended")
+        self._busy = True
+        try:
+            services.handler(handler)(self, *args)
+        finally:
+            self._busy = False
 
     @property
     def busy(self) -> bool:
@@ -148,11 +142,9 @@ class World:
         region: str = "",
         wire: Wire | None = None,
     ) -> None:
-        """Record an API call that was answered at this moment; old ones are forgotten, many at a time."""
+        """Record an API call that was answered at this moment."""
         number = self.ids.number("call")
-        self.calls.append(CallRecord(self.now, caller, service, operation, error, region, number, wire))
-        if len(self.calls) > KEPT_CALLS * 5 // 4 or self.now - self.calls[0].time > KEPT_SECONDS * 5 / 4:
-            self.calls = [call for call in self.calls[-KEPT_CALLS:] if self.now - call.time <= KEPT_SECONDS]
+        self.calls.add(CallRecord(self.now, caller, service, operation, error, region, number, wire))
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""

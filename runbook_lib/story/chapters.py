@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runbook_lib import lease, pipeline, repository
 from runbook_lib.account import Account
 from runbook_lib.handle import Handle
@@ -13,7 +15,9 @@ from runbook_lib.story import provision as provisioning
 from runbook_lib.story import release as releasing
 from runbook_lib.system import System
 
-VERSION = "2.0.0"
+VERSION, BAD_VERSION = "2.0.0", "3.0.0"
+BAD = (13, 59, 30)  # when the bad version is pushed: its traffic moves two and a half minutes later
+LATER = 20 * 60  # seconds after it: its minutes are closed, and CloudTrail has caught up
 
 
 def nothing(account: Account, system: System, journal: Journal) -> None:
@@ -79,12 +83,40 @@ def pipeline_edit(account: Account, system: System, journal: Journal) -> None:
 
 def release(account: Account, system: System, journal: Journal) -> None:
     """30_release, told to end the termination wait"""
-    done = _do(releasing.plan_release(account, system, VERSION, {}), account, journal)
+    release_of(account, system, journal, VERSION, {})
+    account.clock.sleep((watch.AFTER + watch.LAG).total_seconds())  # until the minutes after it can be read
+
+
+def release_of(
+    account: Account, system: System, journal: Journal, version: str, environment: Mapping[str, str]
+) -> None:
+    """A version that is released and takes all the traffic."""
+    done = _do(releasing.plan_release(account, system, version, environment), account, journal)
     keeper = lease.Keeper(account, system, journal)
     keeper.taken(done)
     finish(account, system, releasing.wait_for_run(account, system, done).id, journal)
     keeper.give_back()
-    account.clock.sleep((watch.AFTER + watch.LAG).total_seconds())  # until the minutes after it can be read
+
+
+def incident(account: Account, system: System, journal: Journal) -> None:
+    """30_release of a version that fails: its traffic moves at 14:02"""
+    now = account.clock.now()
+    start = now.replace(hour=BAD[0], minute=BAD[1], second=BAD[2])
+    account.clock.sleep(max(0.0, (start - now).total_seconds()))
+    attempt(account, system, journal, BAD_VERSION, {"APP_ERROR_RATE": "0.3"})
+    account.clock.sleep(LATER)
+
+
+def attempt(account: Account, system: System, journal: Journal, version: str, environment: Mapping[str, str]) -> None:
+    """A version that is released, and that its alarms may take back."""
+    done = _do(releasing.plan_release(account, system, version, environment), account, journal)
+    keeper = lease.Keeper(account, system, journal)
+    keeper.taken(done)
+    run = releasing.wait_for_run(account, system, done)
+    started = releasing.wait_for_deployment(account, system, Handle(run.id, run.id))
+    follow.deployment(account, system, started.id, journal=journal, until=lambda seen: seen.deployment.shifted)
+    _do(releasing.plan_after(account, system, started, end_wait=False), account, journal)
+    keeper.give_back()
 
 
 def finish(account: Account, system: System, execution: str, journal: Journal) -> None:

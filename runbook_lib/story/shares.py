@@ -62,7 +62,7 @@ def kept(account: Account, found: Deployment, journals: Iterable[Journal]) -> tu
     AWS keeps no history of weights: without a journal of the release nothing is known of them.
     """
     own = [entry for each in journals for entry in each.entries]
-    told = {(entry.at, str(entry.fields)): entry for entry in (*_beside(account, found.id), *own)}
+    told = {(entry.at, str(entry.fields)): entry for entry in (*beside(account, found.id), *own)}
     return tuple(entry for entry in sorted(told.values(), key=lambda entry: entry.at) if _tells(entry, found.id))
 
 
@@ -83,12 +83,15 @@ def _tells(entry: Entry, deployment_id: str) -> bool:
     return named.get(entry.kind) == deployment_id
 
 
-def _beside(account: Account, deployment_id: str) -> Iterator[Entry]:
-    """The lines of the journals beside this run's, of runs on the same world: another sandbox counts the same ids."""
+def beside(account: Account, about: str = "") -> Iterator[Entry]:
+    """The lines of the journals beside this run's, of runs on the same world: another sandbox counts the same ids.
+
+    `about` leaves out the journals that never name it.
+    """
     if account.place == EMBEDDED:
         return
     for path in _journal_files():
-        if deployment_id in path.read_text(encoding="utf-8"):
+        if about in path.read_text(encoding="utf-8"):
             entries = journal.read(path)
             if entries and entries[0].fields.get("place") == account.place:
                 yield from entries

@@ -27,6 +27,8 @@ ORDER = (
     "elbv2:load-balancer",
     "elbv2:target-group",
     "cloudwatch:alarm",
+    "athena:database",
+    "athena:work-group",
     "codebuild:project",
     "ecr:repository",
     "codecommit:repository",

@@ -18,21 +18,33 @@ def bring(account: Account, system: System, world: str, *, journal: Journal) -> 
     """See that the world has reached a state: a sandbox is brought there, AWS is only asked.
 
     A world that is further on already is left alone: a state means "at least this".  What is done on the way there
-    goes into the journal.
+    goes into the journal.  A fault that the parameters name strikes as soon as the world is blue/green.
     """
     if world == MADE:
         _make_alone(account, system, journal)
         return
+    if system.params.sandbox.scenario is None:
+        _reach(account, system, world, journal)
+        return
+    from runbook_lib.story import faults
+
+    fault = faults.load(system.params.sandbox.scenario)  # before anything is done: its file may be wrong
+    _reach(account, system, world, journal)
+    if list(STATES).index(world) >= list(STATES).index(FAULTY):
+        faults.strike(account, system, fault, journal=journal)
+
+
+def _reach(account: Account, system: System, world: str, journal: Journal) -> None:
     if world not in STATES:
         wanted = ", ".join((*STATES, MADE))
         raise BadInput(where="world", seen=world, wanted=wanted, next_step="correct the call of begin")
     states = list(STATES)[: list(STATES).index(world) + 1]
-    memory = account.memory(_inputs(system)) if account.memory else None
+    memory = account.memory(_inputs(system)) if account.memory and not account.adopted else None
     known = _recalled(memory, states, journal)
     for name in states[states.index(known) + 1 if known else 0 :]:
         reached, chapter = STATES[name]
         if not reached(account, system):
-            if account.target == "aws":
+            if account.target == "aws" or account.adopted:
                 raise _not_there(name, chapter.__doc__ or "")
             chapter(account, system, journal)
             if memory:
@@ -57,13 +69,17 @@ def _inputs(system: System) -> str:
     for path in files:
         content.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_mode:o} ".encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"{system.params.model_dump_json()} {content.hexdigest()}"
+    # A fault strikes afterwards: worlds without it and with it have the same past.
+    chosen = system.params.model_copy(update={"sandbox": system.params.sandbox.model_copy(update={"scenario": None})})
+    return f"{chosen.model_dump_json()} {content.hexdigest()}"
 
 
 def _make_alone(account: Account, system: System, journal: Journal) -> None:
     """Something to tear down for a notebook that runs alone; what others share is taken as it is, also half gone."""
     memory = account.memory(_inputs(system)) if account.memory else None
-    if _recalled(memory, ("rolling",), journal) or account.shared or read_inventory(account, system.name):
+    if account.adopted or _recalled(memory, ("rolling",), journal) or account.shared:
+        return
+    if read_inventory(account, system.name):
         return
     chapters.provision(account, system, journal)
 
@@ -94,6 +110,12 @@ def _released(account: Account, system: System) -> bool:
     return len(done) > 1
 
 
+def _hurt(account: Account, system: System) -> bool:
+    # On a real account any window can be looked at; the sandbox needs something to look at.
+    bad = any(found.status in ("Stopped", "Failed") for found in deployment.read_deployments(account, system))
+    return bad or account.target == "aws"
+
+
 def _not_there(state: str, chapter: str) -> CheckFailed:
     return CheckFailed(
         where="begin",
@@ -103,6 +125,7 @@ def _not_there(state: str, chapter: str) -> CheckFailed:
     )
 
 
+FAULTY = "bluegreen"  # the first state in which a fault is: what it changes is there then
 MADE = "made"  # whatever the inventory holds
 Chapter = Callable[[Account, System, Journal], None]
 STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
@@ -113,4 +136,5 @@ STATES: dict[str, tuple[Callable[[Account, System], bool], Chapter]] = {
     "files": (chapters.has_files, chapters.files),
     "bluegreen": (_bluegreen, chapters.pipeline_edit),
     "released": (_released, chapters.release),
+    "incident": (_hurt, chapters.incident),
 }

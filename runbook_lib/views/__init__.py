@@ -5,10 +5,25 @@ from runbook_lib.views.tables import (
     Progress,
     applied_line,
     checks_table,
+    decoded_table,
     ending_table,
+    on_error,
     plan_steps,
     plan_table,
+    preflight_tables,
     show,
 )
 
-__all__ = ["Line", "Progress", "applied_line", "checks_table", "ending_table", "plan_steps", "plan_table", "show"]
+__all__ = [
+    "Line",
+    "Progress",
+    "applied_line",
+    "checks_table",
+    "decoded_table",
+    "ending_table",
+    "on_error",
+    "plan_steps",
+    "plan_table",
+    "preflight_tables",
+    "show",
+]

@@ -68,7 +68,7 @@ def health(metrics: Metrics, who: Roles, axis: Timeline) -> Chart:
         f"At most {most['blue healthy']:g} blue and {most['green healthy']:g} green targets were healthy; "
         f"at most {worst:g} were unhealthy. {_verdict(worst == 0)}"
     )
-    return _chart(title, sentence, series, figure, plot)
+    return finished(title, sentence, series, figure, plot)
 
 
 def latency(metrics: Metrics, who: Roles, axis: Timeline, *, limit: float) -> Chart:
@@ -87,7 +87,7 @@ def latency(metrics: Metrics, who: Roles, axis: Timeline, *, limit: float) -> Ch
         f"The highest p99 of a minute was {worst['blue']:.0f} ms on blue and {worst['green']:.0f} ms on green. "
         f"{_verdict(max(worst.values()) <= 1000 * limit)}"
     )
-    return _chart(title, sentence, series, figure, plot)
+    return finished(title, sentence, series, figure, plot)
 
 
 def errors(metrics: Metrics, who: Roles, axis: Timeline, *, limit: float) -> Chart:
@@ -105,7 +105,7 @@ def errors(metrics: Metrics, who: Roles, axis: Timeline, *, limit: float) -> Cha
         f"in their worst minutes {worst['blue']:.2f} % and {worst['green']:.2f} %. "
         f"{_verdict(max(worst.values()) <= limit)}"
     )
-    return _chart(title, sentence, series, figure, plot)
+    return finished(title, sentence, series, figure, plot)
 
 
 def shares(
@@ -131,7 +131,7 @@ def shares(
         x, y = zip(*series["observed"], strict=True)
         plot.plot(x, y, label="observed", color="black", linestyle="none", marker="x", markersize=5)
     plot.set_ylim(-4, 104)
-    return _chart(title, _shares_sentence(series), series, figure, plot)
+    return finished(title, _shares_sentence(series), series, figure, plot)
 
 
 def _shares_sentence(series: Mapping[str, Points]) -> str:
@@ -211,7 +211,8 @@ def _limit(plot: Any, value: float, name: str) -> None:
     plot.axhline(value, color=LIMIT, linewidth=1.4, linestyle="-.", label=name)
 
 
-def _chart(title: str, sentence: str, series: dict[str, Points], figure: Any, plot: Any) -> Chart:
+def finished(title: str, sentence: str, series: dict[str, Points], figure: Any, plot: Any) -> Chart:
+    """A drawn figure as a chart, with its legend; one without data says so."""
     if any(series.values()):
         low, high = plot.get_ylim()
         plot.set_ylim(min(0, low), high + 0.04 * (high - low))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runbook_lib.check import Checks
+from runbook_lib.check import Checks, Verdict
 from runbook_lib.journal import Journal
 from runbook_lib.step import Applied, Plan, Step
 from runbook_lib.table import Table, table
 
+if TYPE_CHECKING:
+    from runbook_lib.preflight.report import Asked, Report
+    from runbook_lib.preflight.rule import Answer
+    from runbook_lib.preflight.story import Story
+
 MOST_ROWS = 12
+MOST_STORIES = 3  # of one error: further ones share fewer of its words
 PROGRESS = "RUNBOOK_PROGRESS"  # "in_place" redraws one line (JupyterLab); anything else prints only the changes
 
 
@@ -51,6 +57,25 @@ def _shell() -> Any:
     return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
+def on_error(tell: Callable[[BaseException], None]) -> None:
+    """Let somebody tell of every error that ends a cell of this notebook, once; outside a kernel nobody listens."""
+    shell = _shell()
+    if shell is not None:
+        shell.events.register("post_run_cell", _Listener(tell))
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """Hears the end of every cell; a value, so that IPython registers it once, however often it is asked to."""
+
+    tell: Callable[[BaseException], None]
+
+    def __call__(self, result: Any) -> None:
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            self.tell(error)
+
+
 def plan_table(plan: Plan) -> Table:
     """The steps of a plan: what is called, what it touches, why, and how it is undone; long plans part by part."""
     rows = [_step_row(step) for step in plan.steps]
@@ -81,6 +106,45 @@ def checks_table(checks: Checks) -> Table:
     return table(f"{checks.title}: {checks.verdict}", rows, headings)
 
 
+def preflight_tables(report: Report) -> Iterator[Table]:
+    """The tree of questions: how many answers of each kind below every branch, then each that is not good."""
+    rows = [_branch_row(name, [one.verdict for one in asked]) for name, asked in report.sections()]
+    yield table(f"The known ways to fail that this notebook can meet: {report.verdict}", rows)
+    bad = [_answer_row(one, answer) for one in report.asked for answer in one.answers if answer.verdict > Verdict.SKIP]
+    if bad:
+        left = f" ({len(bad) - MOST_ROWS} more: runbook check)" if len(bad) > MOST_ROWS else ""
+        yield table(f"What is not good{left}", sorted(bad, key=lambda row: row["verdict"] != "FAIL")[:MOST_ROWS])
+
+
+def _branch_row(name: str, verdicts: list[Verdict]) -> dict[str, Any]:
+    return {"about": name, "questions": len(verdicts), **{str(v): verdicts.count(v) for v in Verdict}}
+
+
+def _answer_row(one: Asked, answer: Answer) -> dict[str, str]:
+    return {
+        "question": f"{one.story.id} {one.story.question}",
+        "verdict": str(answer.verdict),
+        "where": answer.where,
+        "seen": answer.seen,
+        "wanted": answer.wanted,
+        "remedy": answer.remedy,
+    }
+
+
+def decoded_table(found: Sequence[Story]) -> Table:
+    """What is known of an error: the failure modes that say it, the most telling first."""
+    rows = [
+        {
+            "failure mode": story.id,
+            "cause": story.cause,
+            "remedy": story.remedy,
+            "found beforehand by": story.unchecked or f"runbook check: {story.question}",
+        }
+        for story in found[:MOST_STORIES]
+    ]
+    return table("This error is known (`runbook explain` tells more)", rows)
+
+
 def ending_table(journal: Journal) -> Table:
     """What was done, computed from the journal."""
     kinds = {
@@ -95,7 +159,17 @@ def ending_table(journal: Journal) -> Table:
     ]
     verdicts = [entry.fields["verdict"] for entry in journal.of("checks")]
     rows.append({"what": "last verdict", "how many": verdicts[-1] if verdicts else "nothing was checked"})
+    for entry in journal.of("load"):
+        rows.append({"what": "requests sent meanwhile", "how many": entry.fields["sent"]})
+        rows.append({"what": "requests failed", "how many": _failed(entry.fields)})
     return table("What this run did", rows)
+
+
+def _failed(load: Mapping[str, Any]) -> str:
+    """How many requests of live traffic failed, and how: 71 (500: 71)."""
+    bad = {how: number for how, number in load["statuses"].items() if not how.isdigit() or int(how) >= 500}
+    how = ", ".join(f"{how}: {number}" for how, number in sorted(bad.items()))
+    return f"{load['failed']} ({how})" if load["failed"] else "0"
 
 
 class Progress:

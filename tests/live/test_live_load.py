@@ -120,19 +120,29 @@ def test_a_connection_that_breaks_is_a_failed_request(tmp_path: Path) -> None:
 def test_what_came_of_it_is_told_by_minute() -> None:
     """Counts from a time on, failures with their time in the world, percentiles of latency."""
     tally = LoadTally()
-    for line in (
-        [0, 10.0, 200, "", "1"],
-        [1, 30.0, 503, "", ""],
-        [90, 20.0, 0, "refused", ""],
-        [91, 5.0, 404, "", "2"],
-    ):
-        tally.add(json.dumps(line).encode(), lambda wall: 6000.0 + wall)
+    tally.begun = 6000.0
+    tally.add(6000.0, 10.0, 200, "", "1")
+    tally.add(6001.0, 30.0, 503, "", "")
+    tally.add(6090.0, 20.0, 0, "refused", "")
+    tally.add(6091.0, 5.0, 404, "", "2")
     told = tally.told()
     assert (told["sent"], told["failed"], told["versions"]) == (4, 2, {"1": 1, "2": 1})
     assert told["statuses"] == {"200": 1, "404": 1, "503": 1, "refused": 1}
     assert told["milliseconds"] == {"p50": 10, "p99": 30, "max": 30}
     assert tally.told(since=6060.0)["sent"] == 2
     assert [one["at"] for one in tally.told(since=6060.0)["last_failures"]] == [6090.0]
+
+
+def test_what_fails_before_anybody_was_healthy_is_counted_apart() -> None:
+    """A load balancer without a target hurts nobody who was served before."""
+    tally = LoadTally()
+    tally.add(6000.0, 1.0, 503, "", "")
+    tally.begun = 6010.0
+    tally.add(6009.0, 1.0, 502, "", "")
+    tally.add(6011.0, 1.0, 502, "", "")
+    told = tally.told()
+    assert (told["sent"], told["early"], told["failed"]) == (3, 2, 1)
+    assert [one["at"] for one in told["last_failures"]] == [6011.0]
 
 
 def test_the_generator_ends_when_it_is_told(tmp_path: Path) -> None:

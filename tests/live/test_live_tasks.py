@@ -26,6 +26,12 @@ print("up", flush=True)
 time.sleep(600)
 """
 
+SILENT = """
+import os, socket, time
+one = socket.create_server(("0.0.0.0", int(os.environ["PORT"])))
+time.sleep(600)
+"""
+
 
 @pytest.fixture
 def stage() -> Iterator[LiveStage]:
@@ -97,6 +103,16 @@ def test_an_application_that_ignores_its_port(stage: LiveStage, capsys: pytest.C
     assert "Task failed ELB health checks" in task["stoppedReason"]
     assert task["containers"][0]["exitCode"] == 137
     assert "must listen on the port that its environment variable PORT names" in capsys.readouterr().err
+
+
+def test_an_application_that_never_answers(stage: LiveStage, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its checks time out, it is replaced for that, and a log line says what was waited for."""
+    image = push(stage.world, {"/app/silent.py": SILENT}, command=("python", "silent.py"), directory="/app")
+    stage.stage.elb.modify_target_group(TargetGroupArn=stage.stage.blue, HealthCheckTimeoutSeconds=2)
+    stage.deploy(image)
+    assert "Task failed ELB health checks" in stage.stopped()["stoppedReason"]
+    assert "due to (reason Request timed out)." in "".join(stage.stage.messages())
+    assert "does not answer: GET / was waited for 2 s of the wall, 2 times" in capsys.readouterr().err
 
 
 def test_failing_checks_name_the_status(stage: LiveStage) -> None:

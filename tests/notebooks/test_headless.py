@@ -95,6 +95,31 @@ def test_the_report_of_a_failed_run_begins_with_the_failure(workplace: Path, fix
     assert "mend it" in first
 
 
+def test_an_error_of_aws_is_told_with_what_is_known_of_it(workplace: Path, fixtures: Path) -> None:
+    """Below the error, once: the failure mode, its cause, the remedy, and the check that finds it beforehand."""
+    made = run(fixtures, "meets_a_known_error")
+    assert made.verdict.failure is not None
+    assert made.verdict.failure.known[0].startswith("C2 ")
+    executed = json.loads((made.folder / "meets_a_known_error.ipynb").read_text(encoding="utf-8"))
+    texts = [
+        "".join(output["data"]["text/plain"])
+        for cell in executed["cells"]
+        for output in cell.get("outputs", ())
+        if "data" in output
+    ]
+    told = [text for text in texts if text.startswith("This error is known")]
+    assert len(told) == 1
+    assert "runbook check: Is the group's style BLUE_GREEN with traffic control?" in told[0]
+    assert "Known as" in (made.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_error_that_nobody_knows_is_left_alone(workplace: Path, fixtures: Path) -> None:
+    """Nothing is guessed."""
+    failure = run(fixtures, "is_rolled_back").verdict.failure
+    assert failure is not None
+    assert list(failure.known) == []
+
+
 def test_a_dead_kernel_is_no_success(workplace: Path, fixtures: Path) -> None:
     """papermill marks every cell as completed then; the verdict and the notebook say what happened."""
     made = run(fixtures, "kills_its_kernel")

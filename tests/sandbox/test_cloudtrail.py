@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from lambda_stage import Stage, fresh, lambda_role
 
-from runbook_lib.sandbox import world as worlds
+from runbook_lib.sandbox import calls
 from runbook_lib.sandbox.settings import Settings
 from runbook_lib.sandbox.world import World
 
@@ -204,14 +204,30 @@ def test_what_a_functions_role_may_not_do_is_in_the_history(stage: Stage) -> Non
 
 def test_the_history_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its number of calls and by ninety days; what a service does for AWS itself is not in it."""
-    monkeypatch.setattr(worlds, "KEPT_CALLS", 8)
+    monkeypatch.setattr(calls, "PACK", 4)
+    monkeypatch.setattr(calls, "MOST_PACKS", 2)
     for _ in range(30):
         stage.client("ecs").list_clusters()
-    assert len(stage.world.calls) <= 10
+    assert [call.number for call in stage.world.calls] == list(range(17, 31))
     stage.wait(120 * 86400)
     lambda_role(stage.world, "quiet")
-    stage.client("ecs").list_clusters()
-    assert [call.operation for call in stage.world.calls] == ["ListClusters"]
+    for _ in range(4):
+        stage.client("ecs").list_clusters()
+    assert {call.operation for call in stage.world.calls if call.time > stage.world.now - 1} == {"ListClusters"}
+    assert [pack for pack in stage.world.calls.packs if pack.newest < stage.world.now - 90 * 86400] == []
+
+
+def test_packed_calls_are_found_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page through all of them, newest first, with their parameters."""
+    monkeypatch.setattr(calls, "PACK", 4)
+    for number in range(20):
+        stage.client("ecs").create_cluster(clusterName=f"c{number}")
+    stage.wait(600)
+    paginator = stage.client("cloudtrail").get_paginator("lookup_events")
+    asked = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "CreateCluster"}]}
+    pages = list(paginator.paginate(**asked, PaginationConfig={"PageSize": 7}))
+    told = [json.loads(one["CloudTrailEvent"])["requestParameters"] for page in pages for one in page["Events"]]
+    assert told == [{"clusterName": f"c{number}"} for number in reversed(range(20))]
 
 
 def test_trails_are_kept(stage: Stage) -> None:

@@ -205,7 +205,8 @@ def test_an_update_takes_the_targets_of_rollbacks_away(world: Stage) -> None:
     world.pipe.update_pipeline(pipeline=world.definition(source(), approval()))
     code, message = refusal(roll_back, world=world, target=first)
     assert code == "PipelineExecutionOutdatedException"
-    assert message == f"The pipeline execution {first} ran on version 1 of the pipeline, which is outdated"
+    outdated = "The specified pipeline execution is outdated and cannot be used as a target pipeline execution for"
+    assert message == f"{outdated} rollback."
 
 
 def test_parallel_runs_cannot_be_rolled_back(world: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runbook_lib.sandbox import participants
-from runbook_lib.sandbox.clocks import ScaledClock, VirtualClock
+from runbook_lib.sandbox.clocks import Outside, ScaledClock, VirtualClock
 from runbook_lib.sandbox.errors import SandboxError
 from runbook_lib.sandbox.settings import START, Settings
 from runbook_lib.sandbox.world import World
@@ -163,3 +163,60 @@ def test_looking_lets_the_scaled_world_catch_up(notes: list[Any]) -> None:
     wall.now += 2
     assert clock.now().timestamp() == pytest.approx(START + 120)
     assert notes == [(30, "x")]
+
+
+def test_what_takes_long_on_the_wall_takes_no_time_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that really runs for eleven seconds: at a factor of 60 others would have lost eleven minutes by it."""
+    world, wall = World(Settings()), Wall()
+    clock = ScaledClock(world, scale=60, wall=lambda: wall.now, wait=wall.wait)
+
+    def build(world: World) -> None:
+        wall.now += 11
+
+    monkeypatch.setitem(participants.HANDLERS, NOTE, build)
+    world.after(30, NOTE)
+    clock.sleep(60)
+    assert wall.now == pytest.approx(1000 + 11 + 1)
+    assert world.now == pytest.approx(START + 60)
+    assert clock.due() == pytest.approx(world.now)
+    moments = (1000.25, 1000.5, 1006.0, 1011.5, 1012.0)
+    assert [clock.at(moment) - START for moment in moments] == pytest.approx([15, 30, 30, 30, 60])
+
+
+def test_what_is_quick_is_left_in_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that left out every millisecond of work would be slower than it says."""
+    world, wall = World(Settings()), Wall()
+    clock = ScaledClock(world, scale=60, wall=lambda: wall.now, wait=wall.wait)
+
+    def work(world: World) -> None:
+        wall.now += 0.05
+
+    monkeypatch.setitem(participants.HANDLERS, NOTE, work)
+    world.after(30, NOTE)
+    clock.sleep(60)
+    assert wall.now == pytest.approx(1001)
+
+
+def test_what_is_outside_is_looked_at_while_the_world_waits() -> None:
+    """Ten times a second of the wall, whatever is due; a world that was left alone meanwhile has stood still."""
+    world, wall = World(Settings()), Wall()
+    clock = ScaledClock(world, scale=60, wall=lambda: wall.now, wait=wall.wait)
+    looks: list[float] = []
+    clock.watch(Outside(look=lambda: looks.append(wall.now), every=0.1))
+    clock.sleep(30)
+    assert looks == pytest.approx([1000, 1000.1, 1000.2, 1000.3, 1000.4, 1000.5])
+    wall.now += 600
+    assert clock.now().timestamp() == pytest.approx(START + 30)
+    assert clock.left_until(float("inf")) == pytest.approx(0.1)
+    clock.watch(None)
+    wall.now += 600
+    assert clock.now().timestamp() == pytest.approx(START + 30 + 36_000)
+
+
+def test_from_outside_nothing_happens_in_the_middle_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that lets something happen is refused, as one that waits is."""
+    world = World(Settings())
+    monkeypatch.setitem(participants.HANDLERS, NOTE, lambda world: world.happen(NOTE))
+    with pytest.raises(SandboxError, match="what comes from outside waits until it has ended"):
+        world.happen(NOTE)
+    assert not world.busy

@@ -15,11 +15,19 @@ from runbook_lib.documents.source import Source
 
 
 def to_blue_green(
-    text: str | bytes | Source, *, files: Sequence[str] = FILES, container: str | None = None, name: str = NAME
+    text: str | bytes | Source,
+    *,
+    files: Sequence[str] = FILES,
+    container: str | None = None,
+    image: str | None = None,
+    name: str = NAME,
 ) -> Edit:
-    """Both edits of the move: imageDetail.json is written, and all files are handed to the deploy action."""
+    """Both edits of the move: imageDetail.json is written, and all files are handed to the deploy action.
+
+    `container` chooses one of several images in imagedefinitions.json, `image` one of several that are pushed.
+    """
     spec = parse(text, name=name)
-    return planned_detail(spec, container).edit(planned_files(spec, files))
+    return planned_detail(spec, container, image).edit(planned_files(spec, files))
 
 
 __all__ = [

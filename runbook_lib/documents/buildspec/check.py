@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from runbook_lib.documents.buildspec.artifacts import FILES, covers
 from runbook_lib.documents.buildspec.detail import definitions_written
 from runbook_lib.documents.buildspec.output import NotReadable, images_written
-from runbook_lib.documents.buildspec.repair import is_unguarded, unguarded_blocks
+from runbook_lib.documents.buildspec.repair import is_octal, is_unguarded, unguarded_blocks
 from runbook_lib.documents.buildspec.spec import NAME, Buildspec, parse
 from runbook_lib.documents.buildspec.trace import Trace, trace
 from runbook_lib.documents.finding import Finding
@@ -59,14 +59,16 @@ class _Checker:
                         rule, key, f"the key {key.raw!r}", wanted, "indent it where it belongs, or remove it"
                     )
         for name, node in self.spec.variables.items():
-            if node.kind == "number" and re.match(r"0\d", node.raw):
+            if is_octal(node):
                 seen = f"{name}: {node.raw} without quotes, which YAML may read as another number"
                 yield self._finding("buildspec_number", node, seen, "the digits as a text", "put the value in quotes")
 
     def commands(self) -> Iterator[Finding]:
         for command, problem in self.seen.unreadable:
-            remedy = "close the quote or bracket"
-            yield self._finding("buildspec_shell", command.node, problem.seen, "a command the shell can read", remedy)
+            where = self.spec.source.where(self.spec.index_at(command, problem.index))
+            wanted = "a command the shell can read"
+            remedy = "close it" if problem.certain else "try the command with `bash -n`: it may be right all the same"
+            yield Finding("buildspec_shell", where, problem.seen, wanted, remedy, problem.certain)
         for command, _ in self.seen.old_logins:
             wanted = "aws ecr get-login-password: AWS CLI version 2 has no get-login"
             yield self._finding(
@@ -120,12 +122,13 @@ class _Checker:
             known = rule == "shell_eats_json_quotes" or "no key" in str(reason)
             yield self._finding(rule, node, f"{DETAIL}: {reason}", wanted, "write it with printf", stops=known)
             return
-        value = text_of(self.seen.scope.pieces(image))
+        parts = self.seen.scope.pieces(image)
+        value = text_of(parts)
         if value is not None and image_uri(value) is None:
             yield self._finding(
                 "image_detail_shape", node, f"the image {value!r}", wanted, "name the image that was pushed"
             )
-        elif value is not None and value.endswith(":latest"):
+        elif parts and isinstance(parts[-1], str) and parts[-1].endswith(":latest"):
             seen = "the same tag 'latest' in every release"
             wanted = "a tag or digest of this very build: going back would start the newest image again"
             yield self._finding("image_tag_never_changes", node, seen, wanted, "tag with the commit", stops=False)
@@ -146,7 +149,8 @@ class _Checker:
             if entry.raw in ("**/*", "./**/*", "*"):
                 wanted = "the deploy action's three files: its input is at most 3 MB"
                 yield self._finding("artifact_takes_all", entry, entry.raw, wanted, "list only the files", stops=False)
-            elif meant := near_miss(entry.raw):
+        for entry in self.spec.entries:
+            if meant := near_miss(entry.raw):
                 wanted = f"{meant}, letter by letter"
                 yield self._finding("image_file_name", entry, entry.raw, wanted, f"write {meant}")
 

@@ -56,14 +56,14 @@ def write_image_detail(text: str | bytes | Source, *, name: str = NAME, containe
     return planned_detail(parse(text, name=name), container).edit()
 
 
-def planned_detail(spec: Buildspec, container: str | None) -> Planned:
-    """The new commands and their reasons, not applied yet."""
+def planned_detail(spec: Buildspec, container: str | None, image: str | None = None) -> Planned:
+    """The new commands and their reasons, not applied yet; `image` chooses one of several that are pushed."""
     seen = trace(spec)
     _refuse_unreadable(spec, seen)
     details = [write for write in seen.writes if write.name == DETAIL]
     if details:
         return Planned(spec, (), tuple(_already(spec, seen, write) for write in details))
-    anchors = list(_anchors(spec, seen, container)) or [_pushed(spec, seen)]
+    anchors = list(_anchors(spec, seen, container)) or [_pushed(spec, seen, image)]
     reasons = dict.fromkeys(reason for anchor in anchors for reason in (anchor.reason, *_unpushed(seen, anchor)))
     splices = tuple(_splice(spec, anchor) for anchor in anchors)
     return Planned(spec, splices, tuple(reasons), lambda after: _verify(spec, after, anchors))
@@ -145,8 +145,8 @@ def _moves_on(write: Write) -> bool:
     return write.command.node.style != "|" and " cd " in f" {write.command.text[write.statement.end :]} "
 
 
-def _pushed(spec: Buildspec, seen: Trace) -> Anchor:
-    names = {push.name: push for push in seen.pushes}
+def _pushed(spec: Buildspec, seen: Trace, image: str | None) -> Anchor:
+    names = {push.name: push for push in seen.pushes if image is None or text_of(push.name) == image}
     exact = {name: push for name, push in names.items() if not str(name[-1]).endswith(":latest")}
     candidates = list((exact or names).values())
     if len(candidates) != 1:

@@ -186,7 +186,9 @@ class _Obstacles:
 
     def shell(self) -> Iterator[Finding]:
         for command, problem in self.seen.unreadable:
-            yield self._finding("buildspec_shell", command, problem.seen, "a command the shell can read", "close it")
+            if problem.certain:
+                wanted = "a command the shell can read"
+                yield self._finding("buildspec_shell", command, problem.seen, wanted, "close it")
         for command, statement in self.seen.wrong_tags:
             seen = f"docker tag with {len(statement.arguments) - 1} name"
             yield self._finding("docker_tag_arguments", command, seen, "docker tag <from> <to>", "give both names")

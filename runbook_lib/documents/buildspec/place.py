@@ -67,7 +67,7 @@ def replaced(spec: Buildspec, command: Command, start: int, end: int, new: str) 
     """Other text in the place of a part of a command."""
     node, source, text = command.node, spec.source, command.text
     if node.style == "|":
-        at = _literal_index(spec, command, start)
+        at = spec.index_at(command, start)
         return Splice(at, at + end - start, new)
     if source.line(node.start) != source.line(node.end) or node.alias:
         raise by_hand(spec, command, new, seen="a command over several lines")
@@ -132,16 +132,6 @@ def _plain_is_safe(value: str) -> bool:
     except BadInput:
         return False
     return len(root.items) == 1 and root.items[0].kind == "text" and root.items[0].raw == value
-
-
-def _literal_index(spec: Buildspec, command: Command, offset: int) -> int:
-    """The place in the file of a character of a `|` block."""
-    text = command.text
-    number = spec.source.line(command.node.start) + 1 + text.count("\n", 0, offset)
-    start, end = spec.source.nth_line(number)
-    column = offset - (text.rfind("\n", 0, offset) + 1)
-    length = len(text[offset - column :].partition("\n")[0])
-    return start + (end - start - length) + column
 
 
 def _after_anchor(source: Source, node: Node) -> int:

@@ -15,8 +15,9 @@ from runbook_lib.documents.buildspec.place import replaced
 from runbook_lib.documents.buildspec.spec import NAME, Buildspec, Command, parse
 from runbook_lib.documents.buildspec.trace import Trace, trace
 from runbook_lib.documents.edit import Edit, Splice, edited
-from runbook_lib.documents.imagedetail import DEFINITIONS
-from runbook_lib.documents.shell import ShellError, Statement, read_statements
+from runbook_lib.documents.imagedetail import DEFINITIONS, near_miss
+from runbook_lib.documents.node import Node
+from runbook_lib.documents.shell import Statement, read_script
 from runbook_lib.documents.source import Source
 from runbook_lib.errors import BadInput
 
@@ -45,6 +46,33 @@ def repairs(text: str | bytes | Source, *, name: str = NAME) -> tuple[Repair, ..
     seen = trace(spec)
     found = (make(spec, seen) for make in (_login, _guard, _blocks, _artifact))
     return tuple(repair for repair in found if repair is not None)
+
+
+def names_mended(spec: Buildspec) -> Edit | None:
+    """Names that are nearly imageDetail.json or imagedefinitions.json, in commands and artifacts, letter by letter."""
+    splices = []
+    for write in trace(spec).writes:
+        meant, word = near_miss(write.name), write.target
+        if meant and write.name in word.raw:
+            splices.append(replaced(spec, write.command, word.start, word.end, word.raw.replace(write.name, meant)))
+    for entry in spec.entries:
+        meant = near_miss(entry.raw)
+        if meant and not entry.alias and not entry.anchor and entry.style in ("", "'", '"'):
+            name, quote = entry.raw.rsplit("/", 1)[-1], entry.style
+            splices.append(Splice(entry.start, entry.end, f"{quote}{entry.raw.removesuffix(name)}{meant}{quote}"))
+    return edited(spec.source, splices, ("the deploy action looks for this name alone",)) if splices else None
+
+
+def numbers_quoted(spec: Buildspec) -> Edit | None:
+    """Variables whose digits begin with a zero, in quotes: YAML 1.1 reads them in base eight."""
+    found = [node for node in spec.variables.values() if is_octal(node) and not node.alias and not node.anchor]
+    splices = [Splice(node.start, node.end, f'"{node.raw}"') for node in found]
+    return edited(spec.source, splices, ("in quotes these digits stay as they are",)) if splices else None
+
+
+def is_octal(node: Node) -> bool:
+    """Whether a value is a number that begins with a zero."""
+    return node.kind == "number" and len(node.raw) > 1 and node.raw[0] == "0" and node.raw.isdigit()
 
 
 def unguarded_blocks(spec: Buildspec) -> Iterator[Command]:
@@ -141,10 +169,7 @@ def _blocks(spec: Buildspec, seen: Trace) -> Repair | None:
 
 
 def _hides_failures(text: str) -> bool:
-    try:
-        statements = read_statements(text)
-    except ShellError:
-        return False
+    statements = read_script(text).statements
     if any(one.program == "set" and re.search(r"-\w*e|errexit", text[one.start : one.end]) for one in statements):
         return False
     last = statements[-1].chain_end if statements else 0

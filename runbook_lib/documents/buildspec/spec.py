@@ -88,11 +88,29 @@ class Buildspec:
         return {key.raw: listed.items for key, value in found.pairs if (listed := value.get("files"))} if found else {}
 
     @property
+    def entries(self) -> tuple[Node, ...]:
+        """The entries of every artifact, secondary ones included."""
+        return (*self.files, *(entry for entries in self.secondary.values() for entry in entries))
+
+    @property
     def base_directory(self) -> str:
         """artifacts.base-directory, empty when it is the source directory itself."""
         found = self.root.at("artifacts", "base-directory")
         raw = found.raw.removeprefix("./").rstrip("/") if found else ""
         return "" if raw in (".", "$CODEBUILD_SRC_DIR", "${CODEBUILD_SRC_DIR}") else raw
+
+    def index_at(self, command: Command, offset: int) -> int:
+        """The place in the file of a character of a command; of one that YAML folds or quotes, the command's own."""
+        node, text = command.node, command.text
+        if node.style == "|":
+            number = self.source.line(node.start) + 1 + text.count("\n", 0, offset)
+            start, end = self.source.nth_line(number)
+            column = offset - (text.rfind("\n", 0, offset) + 1)
+            length = len(text[offset - column :].partition("\n")[0])
+            return start + (end - start - length) + column
+        index = node.start + len(node.style) + offset
+        written = self.source.text[node.start + len(node.style) : node.end - len(node.style)]
+        return index if not node.alias and written == text else node.start
 
     def listed(self, phase: str, section: str = "commands") -> Node | None:
         """The list of commands of a phase."""

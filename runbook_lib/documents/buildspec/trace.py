@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,14 +12,13 @@ from runbook_lib.documents.shell import (
     Hole,
     Part,
     Scope,
-    ShellError,
     Statement,
+    Unread,
     Word,
-    read_statements,
+    read_script,
     text_of,
     used_by,
 )
-from runbook_lib.documents.shell.words import read_word
 
 ROOT = "/codebuild/output/src"
 # CodeBuild user guide, "Environment variables in build environments" (build-env-ref-env-vars).
@@ -40,6 +40,7 @@ _WITH_VALUE = (
     " memory metadata-file network output platform progress secret shm-size ssh tag target ulimit"
 )
 _VALUED = frozenset(f"--{name}" for name in _WITH_VALUE.split()) | {"-t", "-f", "-o", "-m", "-c"}
+_OUTPUT = frozenset({"-o", "-O", "--out", "--output", "--outfile", "--output-file"})
 Place = tuple[Command, Statement]
 
 
@@ -83,7 +84,8 @@ class ImageName:
 class Trace:
     """Everything that was seen; `outside` are variables that neither the file nor CodeBuild sets.
 
-    `entered` are the directories that the commands change into, from the source directory.
+    `entered` are the directories that the commands change into, from the source directory; `outputs` are values of
+    options such as -o and --output, `named` all words: a program may write a file that it is only told the name of.
     """
 
     scope: Scope
@@ -95,8 +97,11 @@ class Trace:
     logins: list[Place] = field(default_factory=list)
     old_logins: list[Place] = field(default_factory=list)
     scripts: list[Place] = field(default_factory=list)
+    aws: list[Place] = field(default_factory=list)
+    outputs: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     outside: dict[str, Command] = field(default_factory=dict)
-    unreadable: list[tuple[Command, ShellError]] = field(default_factory=list)
+    unreadable: list[tuple[Command, Unread]] = field(default_factory=list)
     wrong_tags: list[Place] = field(default_factory=list)
     assigned_at: dict[str, Command] = field(default_factory=dict)
     entered: dict[str, Command] = field(default_factory=dict)
@@ -125,11 +130,10 @@ class _Walker:
     def run(self, command: Command) -> None:
         if self.spec.separate_shells:
             self.trace.scope, self.directories = self._scope(), {(): ROOT}
-        try:
-            statements = read_statements(command.text)
-        except ShellError as problem:
-            self.trace.unreadable.append((command, problem))
-            return
+        script = read_script(command.text)
+        if script.unread:
+            self.trace.unreadable.append((command, script.unread))
+        statements = script.statements
         self.directories = {(): self.directories[()]}
         for number, statement in enumerate(statements):
             self._statement(command, statement, statements[: number + 1])
@@ -144,10 +148,21 @@ class _Walker:
         handler = _PROGRAMS.get(statement.program)
         if handler:
             handler(self, command, statement)
+        self._named_files(statement)
         self._old_login(command, statement)
         self._writes(command, statement, before)
         if statement.program in ("bash", "sh", "make", "source", ".") or "/" in statement.program:
             self.trace.scripts.append((command, statement))
+
+    def _named_files(self, statement: Statement) -> None:
+        words = [text_of(self.trace.scope.value(word)) or "" for word in statement.arguments]
+        self.trace.named.update(word.removeprefix("./") for word in words)
+        if statement.program in ("aws", "docker"):
+            return  # their --output is a format, or a folder of another kind
+        for option, value in itertools.pairwise([*words, ""]):
+            name, equals, given = option.partition("=")
+            if name in _OUTPUT:
+                self.trace.outputs.add((given if equals else value).removeprefix("./"))
 
     def _is_set(self, name: str) -> bool:
         provided = name.startswith("CODEBUILD_") or name in PROVIDED
@@ -216,6 +231,9 @@ class _Walker:
         path = self.place(target, statement)
         self.trace.writes.append(Write(command, statement, chain, target, name, path, appends, readable))
 
+    def aws(self, command: Command, statement: Statement) -> None:
+        self.trace.aws.append((command, statement))
+
     def docker(self, command: Command, statement: Statement) -> None:
         words = list(statement.arguments)
         if words and words[0].literal in ("image", "buildx", "builder", "container"):
@@ -265,6 +283,7 @@ _PROGRAMS: dict[str, Callable[[_Walker, Command, Statement], None]] = {
     "pushd": _Walker.change_directory,
     "popd": _Walker.leave_directory,
     "docker": _Walker.docker,
+    "aws": _Walker.aws,
 }
 _DOCKER: dict[str, Callable[[_Walker, Command, Statement, list[Word]], None]] = {
     "build": _Walker.build,
@@ -300,11 +319,7 @@ def _options(words: list[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
             continue
         name, equals, _ = word.raw.partition("=")
         if equals:
-            options.setdefault(name, []).append(_after_equals(word, name))
+            options.setdefault(name, []).append(word.behind(f"{name}="))
         else:
             options.setdefault(name, []).extend([left.pop(0)] if name in _VALUED and left else [])
     return options, positional
-
-
-def _after_equals(word: Word, name: str) -> Word:
-    return read_word(word.raw, len(name) + 1)

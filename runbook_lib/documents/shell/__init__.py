@@ -1,11 +1,9 @@
-"""Reading shell commands as far as a buildspec's edits need it: words, statements, redirections, variables.
+"""Reading shell commands as far as a buildspec's edits need it: words, statements, redirections, variables."""
 
-Grammar: POSIX, "Shell Command Language" (IEEE Std 1003.1, XCU chapter 2), with bash's `$'...'`, `[[ ]]`, `<<<`, `&>`.
-"""
-
-from runbook_lib.documents.shell.statements import Redirect, Statement, read_statements
+from runbook_lib.documents.shell.grammar import Unread
+from runbook_lib.documents.shell.statements import Redirect, Script, Statement, read_script
 from runbook_lib.documents.shell.values import Hole, Part, Scope, text_of, used_by
-from runbook_lib.documents.shell.words import Piece, ShellError, Word
+from runbook_lib.documents.shell.words import Piece, Word
 
 __all__ = [
     "Hole",
@@ -13,10 +11,11 @@ __all__ = [
     "Piece",
     "Redirect",
     "Scope",
-    "ShellError",
+    "Script",
     "Statement",
+    "Unread",
     "Word",
-    "read_statements",
+    "read_script",
     "text_of",
     "used_by",
 ]

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from runbook_lib.documents.shell.statements import Statement, read_statements
-from runbook_lib.documents.shell.words import Piece, ShellError, Word, inside_double
+from runbook_lib.documents.shell.statements import Statement
+from runbook_lib.documents.shell.words import Piece, Word
 
-_PLAIN = re.compile(r"\$(\w+)|\$\{(\w+)\}")
-_OPERAND = re.compile(r"\$\{(\w+)(:?[-=+?]|%%?|##?|:|/)(.*)\}", re.DOTALL)
 _NUMBERS = re.compile(r"\s*(\d+)(?::(\d+))?\s*")
 _LONGEST = 4096
 
@@ -49,25 +47,21 @@ class Scope:
     def pieces(self, pieces: tuple[Piece, ...]) -> tuple[Part, ...]:
         parts: list[Part] = []
         for piece in pieces:
-            parts.extend(self._expansion(piece.text) if piece.expands else [piece.text])
+            parts.extend(self._expansion(piece) if piece.expands else [piece.text])
         return joined(parts)
 
-    def _expansion(self, raw: str) -> tuple[Part, ...]:
-        if plain := _PLAIN.fullmatch(raw):
-            name = plain[1] or plain[2]
-            return self.values.get(name, (Hole(f"${name}", name),))
-        operand = _OPERAND.fullmatch(raw)
-        return self._operand(raw, *operand.groups()) if operand else (Hole(raw),)
-
-    def _operand(self, raw: str, name: str, operator: str, argument: str) -> tuple[Part, ...]:
-        held = self.values.get(name)
-        if operator in (":-", ":=", "-", "="):
-            return held if held else self.pieces(tuple(inside_double(argument)))
+    def _expansion(self, piece: Piece) -> tuple[Part, ...]:
+        held = self.values.get(piece.name) if piece.name else None
+        if not piece.name:
+            return (Hole(piece.text),)
+        if not piece.operator:
+            return held if held is not None else (Hole(f"${piece.name}", piece.name),)
+        if piece.operator in (":-", ":=", "-", "="):
+            unset = held is None or (piece.operator.startswith(":") and held in ((), ("",)))
+            return self.pieces(piece.default) if unset or held is None else held
         text = held[0] if held and len(held) == 1 and isinstance(held[0], str) else None
-        made = None if text is None else _cut(text, operator, argument)
-        if made is not None:
-            return (made,)
-        return (Hole(raw, "" if held else name),)
+        made = None if text is None else _cut(text, piece.operator, piece.argument)
+        return (made,) if made is not None else (Hole(piece.text, "" if held else piece.name),)
 
 
 def joined(parts: list[Part]) -> tuple[Part, ...]:
@@ -91,7 +85,7 @@ def _cut(text: str, operator: str, argument: str) -> str | None:
     if operator == ":":
         found = _NUMBERS.fullmatch(argument)
         return text[int(found[1]) :][: int(found[2]) if found[2] else None] if found else None
-    if "$" in argument or "`" in argument or operator in ("/", ":+", "+", ":?", "?"):
+    if "$" in argument or "`" in argument or operator in ("/", "//", ":+", "+", ":?", "?"):
         return None
     ends = range(len(text) + 1)
     if operator.startswith("%"):
@@ -101,36 +95,11 @@ def _cut(text: str, operator: str, argument: str) -> str | None:
     return text[(max if operator == "##" else min)(fitting, default=0) :]
 
 
-def variables_in(pieces: tuple[Piece, ...]) -> Iterator[str]:
-    """The names of the variables that the shell looks up in these pieces, commands inside $( ) included."""
-    for piece in pieces:
-        if piece.expands:
-            yield from _names(piece.text)
-
-
-def _names(raw: str) -> Iterator[str]:
-    if raw.startswith(("$(", "`")) and not raw.startswith("$(("):
-        yield from _inside(raw[2:-1] if raw.startswith("$(") else raw[1:-1])
-    elif found := re.match(r"\$\{?#?([A-Za-z_]\w*)", raw):
-        yield found[1]
-        operand = _OPERAND.fullmatch(raw)
-        yield from variables_in(tuple(inside_double(operand[3]))) if operand else ()
-
-
-def _inside(command: str) -> Iterator[str]:
-    try:
-        statements = read_statements(command)
-    except ShellError:
-        return
-    for statement in statements:
-        yield from used_by(statement)
-
-
 def used_by(statement: Statement) -> Iterator[str]:
     """The variables that a statement looks up, in its words, assignments, redirections and here-documents."""
     words = (*statement.words, *(word for _, word in statement.assignments))
     for pieces in (*(word.pieces for word in words), *_redirected(statement)):
-        yield from variables_in(pieces)
+        yield from (name for piece in pieces for name in piece.uses)
 
 
 def _redirected(statement: Statement) -> Iterator[tuple[Piece, ...]]:

@@ -100,6 +100,10 @@ def processor(picture: Picture) -> Iterator[Answer]:
     assert live is not None
     assert live.project is not None
     asked = live.definition.architecture if live.definition else "X86_64"
+    file = picture.files.taskdef if picture.files else None
+    if file:  # the next revision, which is what the build is for
+        named = file.root.at("runtimePlatform", "cpuArchitecture")
+        asked = named.raw if named else "X86_64"
     builds = "ARM64" if live.project.environment.startswith("ARM") else "X86_64"
     seen, wanted = f"built on {builds}, runs on {asked}", "the same processor"
     where, remedy = "BatchGetProjects: environment.type", "build on a matching machine, or by buildx --platform"

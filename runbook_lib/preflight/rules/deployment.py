@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runbook_lib.documents.appspec.repair import container_written
+from runbook_lib.documents.edit import Edit
 from runbook_lib.preflight.picture import Files, Picture
 from runbook_lib.preflight.rule import Answer, Rule, called, fail, of_finding, ok
 
@@ -49,6 +51,25 @@ def container(picture: Picture) -> Iterator[Answer]:
     yield ok(where, port.raw, wanted) if good else fail(where, port.raw, wanted, "write the container's port in both")
 
 
+def mend_container(picture: Picture) -> Iterator[Edit]:
+    """Name and port of the only container, where a third file agrees with the task definition against the AppSpec.
+
+    For the name that is the buildspec (imagedefinitions.json names it), for the port the Dockerfile.
+    """
+    files = _files(picture)
+    spec, containers = files.appspec, files.containers()
+    if spec is None or len(containers) != 1 or files.is_filled_in(spec.source.name):
+        return
+    name = containers[0].text("name")
+    built = files.facts.container.value if files.facts and files.facts.container else ""
+    mappings = containers[0].get("portMappings")
+    ports = {item.text("containerPort") for item in mappings.items} if mappings else set()
+    exposed = {str(port) for port, _ in files.dockerfile.ports} if files.dockerfile else set()
+    port = next(iter(ports)) if len(ports) == 1 and ports == exposed else None
+    made = container_written(spec, name=name if name and name == built else None, port=port)
+    yield from [made] if made else ()
+
+
 def _files(picture: Picture) -> Files:
     assert picture.files is not None
     return picture.files
@@ -56,5 +77,5 @@ def _files(picture: Picture) -> Files:
 
 RULES = (
     Rule("C14", ("files.taskdef",), size),
-    Rule("D11", ("files.appspec", "files.taskdef"), container),
+    Rule("D11", ("files.appspec", "files.taskdef"), container, mend_container),
 )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from runbook_lib.check import Verdict
 from runbook_lib.documents.appspec.check import PLACEHOLDER as TASK_DEFINITION
+from runbook_lib.documents.appspec.repair import balancer_as_object, placeholder_written
+from runbook_lib.documents.buildspec import hand_over_files, repairs, write_image_detail
+from runbook_lib.documents.buildspec.repair import names_mended
+from runbook_lib.documents.change import text_written
+from runbook_lib.documents.edit import Edit, edited
 from runbook_lib.documents.imagedetail import DEFINITIONS, DETAIL, near_miss
-from runbook_lib.preflight.picture import Deploy, Files, Picture, Pipeline
+from runbook_lib.documents.imageuri import image_uri
+from runbook_lib.errors import BadInput
+from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Deploy, Files, Picture, Pipeline
 from runbook_lib.preflight.rule import Answer, Rule, called, fail, judge, of_finding, ok, skip, unknown
 
 SLOTS = (1, 2, 3, 4)  # CodePipeline user guide, action-reference-ECSbluegreen: at most four images
 MOST_INPUTS = 5
 TEMPLATES = ("TaskDefinitionTemplateArtifact", "AppSpecTemplateArtifact")
+NO_ARTIFACTS = "no_artifacts_block"
 LARGEST_INPUT = 3 * 1024 * 1024  # bytes of an input artifact, packed (CodePipeline user guide, limits)
 
 
@@ -32,8 +41,18 @@ def task_definition_file(picture: Picture) -> Iterator[Answer]:
                 files.buildspec.document.where(entry),
                 f"a file {entry.raw}, from the repository or the build",
             )
+            if files.is_named(entry.raw):
+                yield unknown(
+                    where, f"no file {entry.raw}, but a command that names it", wanted, "see that it writes it"
+                )
+                continue
             answer = fail(where, _instead(files, entry.raw), wanted, f"put {entry.raw} there, or correct the entry")
             yield called(answer, "artifact_file_does_not_exist")
+
+
+def mend_task_definition_file(picture: Picture) -> Iterator[Edit]:
+    """The task definition handed over, where it is there and only the artifact lacks it."""
+    yield from _handed_over(picture, [deploy.taskdef for deploy in picture.deploys()])
 
 
 def appspec_file(picture: Picture) -> Iterator[Answer]:
@@ -43,6 +62,36 @@ def appspec_file(picture: Picture) -> Iterator[Answer]:
         return
     for deploy in picture.deploys():
         yield from _in_artifact(picture, deploy, *deploy.appspec)
+
+
+def mend_appspec_file(picture: Picture) -> Iterator[Edit]:
+    """The same for the AppSpec."""
+    yield from _handed_over(picture, [deploy.appspec for deploy in picture.deploys()])
+
+
+def _handed_over(picture: Picture, wanted: Iterable[tuple[str, str]]) -> Iterator[Edit]:
+    """Another entry of artifacts.files for each file that exists, or that the build writes."""
+    files, spec = _files(picture), _files(picture).buildspec
+    if spec is None or picture.rolls():
+        return
+    for artifact, path in wanted:
+        # Without a pipeline nobody says where in the artifact it looks: only its own default leaves no choice.
+        meant = picture.pipeline is not None or path in (TASKDEF, APPSPEC, DETAIL)
+        there = meant and (files.exists(path) or files.is_written(path))
+        if picture.is_build(artifact) and there and files.handed_over(path) is None:
+            yield from _certain(partial(hand_over_files, spec.source, files=(path,), name=spec.source.name))
+            blocks = (repair for repair in repairs(spec.source, name=spec.source.name) if repair.rule == NO_ARTIFACTS)
+            yield from (repair.edit for repair in blocks)
+
+
+def _certain(edit: Callable[[], Edit]) -> Iterator[Edit]:
+    """The edit, unless it is refused: then the finding stays, and its remedy is for a person."""
+    try:
+        made = edit()
+    except BadInput:
+        return
+    if made.changed:
+        yield made
 
 
 def rolling(picture: Picture) -> Answer:
@@ -110,7 +159,7 @@ def image_detail(picture: Picture) -> Iterator[Answer]:
     if not any(picture.is_build(artifact) for artifact in sources):
         return
     found = files.of("image_detail_never_written", "buildspec_still_rolling", "image_detail_shape")
-    found += files.of("shell_eats_json_quotes", "imagedefinitions_shape")
+    found += files.of("shell_eats_json_quotes")
     committed = files.exists(DETAIL)
     for finding in found:
         answer = of_finding(finding)
@@ -118,6 +167,21 @@ def image_detail(picture: Picture) -> Iterator[Answer]:
         fixed = committed and finding.rule == "image_detail_never_written"
         yield replace(answer, verdict=Verdict.INCONCLUSIVE, seen=seen) if fixed else answer
     yield from _built(files, DETAIL, f"{DETAIL} in the build's artifact, not {DEFINITIONS}")
+
+
+def mend_image_detail(picture: Picture) -> Iterator[Edit]:
+    """A command that writes imageDetail.json with the image that is handed over today, and its entry."""
+    files, spec = _files(picture), _files(picture).buildspec
+    # A name that is nearly right is mended first (A3): then the file is written once.
+    if spec is None or picture.rolls() or files.of("image_file_name"):
+        return
+    sources = [artifact for deploy in picture.deploys() for artifact, _ in deploy.images]
+    if any(picture.is_build(artifact) for artifact in sources) and not files.exists(DETAIL):
+        properties = files.appspec_properties()
+        named = properties.at("LoadBalancerInfo", "ContainerName") if properties else None
+        for container in dict.fromkeys((None, named.raw if named else None)):
+            yield from _certain(partial(write_image_detail, spec.source, name=spec.source.name, container=container))
+        yield from _handed_over(picture, [(artifact, DETAIL) for artifact in sources])
 
 
 def image_file_name(picture: Picture) -> Iterator[Answer]:
@@ -132,6 +196,13 @@ def image_file_name(picture: Picture) -> Iterator[Answer]:
             yield called(answer, "image_file_name")
     if not found and files.buildspec:
         yield ok(files.buildspec.source.name, "no name that is nearly right", f"{DETAIL}, letter by letter")
+
+
+def mend_image_file_name(picture: Picture) -> Iterator[Edit]:
+    """The name that is meant, in the commands and in the artifacts."""
+    spec = _files(picture).buildspec
+    if spec is not None:
+        yield from _certain(lambda: names_mended(spec) or Edit(spec.source.name, "", "", ()))
 
 
 def rolling_input(picture: Picture) -> Iterator[Answer]:
@@ -190,6 +261,20 @@ def placeholder(picture: Picture) -> Iterator[Answer]:
         yield from _replaced(picture.pipeline, deploy, files)
 
 
+def mend_placeholder(picture: Picture) -> Iterator[Edit]:
+    """The pipeline's placeholder as the image, where there is one of each and so no choice."""
+    files, pipeline = _files(picture), picture.pipeline
+    names = {name for deploy in pipeline.deploys() for _, name in deploy.images} if pipeline else set()
+    images, document = tuple(files.images()), files.taskdef
+    written = files.placeholders() or images
+    if len(names) != 1 or len(written) != 1 or not any(names) or document is None:
+        return
+    # Another token may be one that a command of the build replaces: which of the two is meant is a choice.
+    if files.placeholders() or image_uri(written[0].raw):
+        splice = text_written(document, written[0], f"<{names.pop().strip('<>')}>")
+        yield from [edited(document.source, (splice,), ("the pipeline replaces this text",))] if splice else ()
+
+
 def _replaced(pipeline: Pipeline, deploy: Deploy, files: Files) -> Iterator[Answer]:
     assert files.taskdef is not None
     assert deploy.action is not None
@@ -224,6 +309,14 @@ def task_definition(picture: Picture) -> Iterator[Answer]:
         yield called(answer, "appspec_task_definition_not_placeholder")
 
 
+def mend_task_definition(picture: Picture) -> Iterator[Edit]:
+    """The fixed text, unless a command of the build fills in the file."""
+    files = _files(picture)
+    if files.appspec is not None and not files.is_filled_in(files.appspec.source.name):
+        made = placeholder_written(files.appspec)
+        yield from [made] if made else ()
+
+
 def image_slots(picture: Picture) -> Iterator[Answer]:
     """A8: at most four placeholders and five inputs."""
     yield from (of_finding(finding) for finding in _files(picture).of("taskdef_placeholders"))
@@ -246,6 +339,13 @@ def balancer_object(picture: Picture) -> Iterator[Answer]:
     node = properties.get("LoadBalancerInfo") if properties else None
     if node and not found:
         yield ok(files.appspec.where(node), node.shown(), "an object")
+
+
+def mend_balancer(picture: Picture) -> Iterator[Edit]:
+    """The same keys without the dashes before them."""
+    document = _files(picture).appspec
+    made = balancer_as_object(document) if document else None
+    yield from [made] if made else ()
 
 
 def parallel_runs(picture: Picture) -> Iterator[Answer]:
@@ -294,16 +394,16 @@ def _pipeline(picture: Picture) -> Pipeline:
 
 
 RULES = (
-    Rule("A1", ("files",), task_definition_file),
-    Rule("A2", ("files.buildspec",), image_detail),
-    Rule("A3", ("files",), image_file_name),
+    Rule("A1", ("files",), task_definition_file, mend_task_definition_file),
+    Rule("A2", ("files.buildspec",), image_detail, mend_image_detail),
+    Rule("A3", ("files",), image_file_name, mend_image_file_name),
     Rule("A4", ("pipeline",), rolling_input),
     Rule("A5", ("pipeline",), small_artifact),
-    Rule("A6", ("files.taskdef",), placeholder),
-    Rule("A7", ("files.appspec",), task_definition),
+    Rule("A6", ("files.taskdef",), placeholder, mend_placeholder),
+    Rule("A7", ("files.appspec",), task_definition, mend_task_definition),
     Rule("A8", ("files.taskdef",), image_slots),
-    Rule("A9", ("files",), appspec_file),
-    Rule("A10", ("files.appspec",), balancer_object),
+    Rule("A9", ("files",), appspec_file, mend_appspec_file),
+    Rule("A10", ("files.appspec",), balancer_object, mend_balancer),
     Rule("A15", ("pipeline", "live"), watched_branch),
     Rule("A17", ("live.returnable",), stage_rollback),
     Rule("A16", ("pipeline",), parallel_runs),

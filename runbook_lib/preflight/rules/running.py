@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from runbook_lib.preflight.live import Alarm, Group, Live, Service
@@ -91,17 +90,20 @@ def deploy_action(picture: Picture) -> Iterator[Answer]:
         remedy = "let the action be CodeDeployToECS: 22_pipeline"
         seen = f"{action.provider} on a service of {service.controller}"
         yield judge(good, where, seen=seen, wanted="CodeDeployToECS", remedy=remedy)
-    yield from _commands(picture, "update-service", "no command that updates the service")
+    yield from _commands(picture, "no command that updates the service", "update-service")
 
 
-def _commands(picture: Picture, words: str, wanted: str) -> Iterator[Answer]:
+def _commands(picture: Picture, wanted: str, *words: str) -> Iterator[Answer]:
     """Commands of the buildspec that have these words after `aws ecs`."""
-    spec = picture.files.buildspec if picture.files else None
-    for command in spec.commands if spec else ():
-        if re.search(rf"\baws\s+ecs\s+(?:\S+\s+)*?{words}\b", command.text):
+    spec, trace = (picture.files.buildspec, picture.files.trace) if picture.files else (None, None)
+    for command, statement in trace.aws if spec and trace else ():
+        given = [word.literal for word in statement.arguments]
+        behind = given[given.index("ecs") :] if "ecs" in given else []
+        if any(behind[start : start + len(words)] == list(words) for start in range(1, len(behind))):
             assert spec is not None
-            where, remedy = spec.document.where(command.node), "remove it: CodeDeploy deploys, and its id is followed"
-            yield fail(where, command.text.strip()[:80], wanted, remedy)
+            where = spec.source.where(spec.index_at(command, statement.start))
+            remedy = "remove it: CodeDeploy deploys, and its id is followed"
+            yield fail(where, command.text[statement.start : statement.end][:80], wanted, remedy)
 
 
 def stable_waiter(picture: Picture) -> Iterator[Answer]:
@@ -109,16 +111,20 @@ def stable_waiter(picture: Picture) -> Iterator[Answer]:
     spec = picture.files.buildspec if picture.files else None
     assert spec is not None
     wanted = "no wait for services-stable"
-    found = tuple(_commands(picture, "wait\\s+services-stable", wanted))
+    found = tuple(_commands(picture, wanted, "wait", "services-stable"))
     yield from found or (ok(spec.source.name, wanted, wanted),)
 
 
 def owned_by_stack(picture: Picture) -> Iterator[Answer]:
     """E6: no stack believes to own what CodeDeploy changes."""
     service, stack = _service(picture), _live(picture).stack
-    where, wanted = f"DescribeServices: tags of {service.name}", "no stack that owns the service"
+    where, wanted = f"tags of {service.name} and its listeners", "no stack that owns what CodeDeploy changes"
     remedy = "let the stack ignore the service's task definition and target group, and the listeners' actions"
-    yield unknown(where, f"the stack {stack}", wanted, remedy) if stack else ok(where, "no stack's tags", wanted)
+    trouble = picture.trouble_with("live.stack")
+    if trouble:
+        yield unknown(where, trouble.seen, wanted, trouble.next_step)
+    else:
+        yield unknown(where, stack, wanted, remedy) if stack else ok(where, "no stack's tags", wanted)
 
 
 def stack_hook(picture: Picture) -> Iterator[Answer]:
@@ -128,7 +134,9 @@ def stack_hook(picture: Picture) -> Iterator[Answer]:
     wanted = "no template with AWS::CodeDeployBlueGreen"
     for path in files.transforms:
         yield fail(path, "AWS::CodeDeployBlueGreen", wanted, "keep the service out of the transform")
-    if not files.transforms:
+    if not files.all_searched:
+        yield unknown("the folder's templates", "more text than is searched", wanted, "search them by hand")
+    elif not files.transforms:
         yield ok("the folder's templates", wanted, wanted)
 
 
@@ -188,7 +196,8 @@ def way_out(picture: Picture) -> Iterator[Answer]:
 def room(picture: Picture) -> Iterator[Answer]:
     """D15: free addresses for another set of tasks."""
     live, service = _live(picture), _service(picture)
-    free = sum(subnet.free for subnet in live.subnets or ())
+    used = (picture.files.appspec_subnets() if picture.files else ()) or service.subnets
+    free = sum(subnet.free for subnet in live.subnets or () if subnet.id in used)
     seen, wanted = f"{free} free addresses", f"at least {service.desired} for the second set of tasks"
     remedy = "use larger subnets, or fewer tasks"
     yield judge(free >= service.desired, "DescribeSubnets", seen=seen, wanted=wanted, remedy=remedy)
@@ -237,8 +246,10 @@ def flows(picture: Picture) -> Iterator[Answer]:
 
 
 def task_sets(picture: Picture) -> Iterator[Answer]:
-    """D21."""
+    """D21: a service with rolling deployments has no task sets."""
     service = _service(picture)
+    if service.controller != "CODE_DEPLOY":
+        return
     seen = ", ".join(f"{one.status}" for one in service.task_sets) or "none"
     good = [one.status for one in service.task_sets] == ["PRIMARY"]
     remedy = "wait until the former deployment has ended"

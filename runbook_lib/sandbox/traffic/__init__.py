@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from runbook_lib.sandbox.traffic.delivery import deliver, start_access_log, write_what_is_due
+from runbook_lib.sandbox.traffic.delivery import deliver, start_access_log
 from runbook_lib.sandbox.traffic.minutes import close_minute, observe, touch
 from runbook_lib.sandbox.traffic.modelled import send
 from runbook_lib.sandbox.traffic.record import Record
@@ -28,5 +28,4 @@ __all__ = [
     "send",
     "start_access_log",
     "touch",
-    "write_what_is_due",
 ]

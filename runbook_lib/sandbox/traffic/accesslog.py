@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from runbook_lib.sandbox.traffic.record import Record
 from runbook_lib.sandbox.traffic.tally import Tally
+
+if TYPE_CHECKING:
+    from runbook_lib.sandbox.traffic.logfile import Modelled
 
 INTERVAL = 300
 MICRO = 1_000_000
@@ -54,12 +57,21 @@ class Minute:
     tally: Tally
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The line of a request that was seen: when it ended, and in the zone of which node."""
+
+    ended: float
+    zone: str
+    line: str
+
+
 @dataclass
 class Interval:
     """What will stand in the files of an interval."""
 
     minutes: list[Minute] = field(default_factory=list)
-    seen: list[Seen] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,16 +86,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class File:
-    """A file that is delivered at a time; its lines are made when somebody looks at it."""
+    """A file that is delivered at a time; the lines of modelled requests are made when somebody reads it."""
 
     balancer: str  # ARN
     bucket: str
     key: str
     delivered: float
-    seed: int
-    origin: Origin
-    minutes: tuple[Minute, ...]
-    seen: tuple[Seen, ...]
+    body: bytes | Modelled
 
 
 def key_of(balancer: str, prefix: str, end: int, ip: str, *, random: str) -> str:

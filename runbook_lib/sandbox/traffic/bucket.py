@@ -1,4 +1,4 @@
-"""The bucket of an access log: whom its policy lets in, and how a file gets there at its own time.
+"""The bucket of an access log: whom its policy lets in, and how a file gets there.
 
 Source: ELB user guide, enable-access-logging: the service principal, and in the regions that were there before
 August 2022 also the account of Elastic Load Balancing. Conditions of the policy are taken as met.
@@ -17,6 +17,7 @@ from runbook_lib.sandbox import clients, moto_protocol, moto_seam
 from runbook_lib.sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
+    from runbook_lib.sandbox.traffic.logfile import Modelled
     from runbook_lib.sandbox.world import World
 
 PRINCIPAL = "logdelivery.elasticloadbalancing.amazonaws.com"
@@ -39,26 +40,6 @@ ACCOUNTS = {
     "sa-east-1": "507241528517",
 }
 ACTION = "s3:PutObject"
-# S3's operations that show, copy or remove objects, or need a bucket to be empty
-LOOKS_AT_OBJECTS = frozenset(
-    {
-        "CopyObject",
-        "DeleteBucket",
-        "DeleteObject",
-        "DeleteObjects",
-        "GetObject",
-        "GetObjectAttributes",
-        "GetObjectTagging",
-        "HeadObject",
-        "ListObjects",
-        "ListObjectsV2",
-        "ListObjectVersions",
-        "PutObjectTagging",
-        "SelectObjectContent",
-        "UploadPartCopy",
-    }
-)
-COPIES = ("CopyObject", "UploadPartCopy")  # the bucket that is read stands in a header
 
 
 def lets_in(world: World, bucket: str, key: str) -> bool:
@@ -101,11 +82,15 @@ def _list(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def write(world: World, bucket: str, key: str, body: bytes, *, at: float) -> None:
-    """Put an object as if it were that time; it draws no id that another object would have had."""
+def write(world: World, bucket: str, key: str, body: bytes | Modelled) -> None:
+    """Put an object, or the promise of one; it draws no id that another object would have had."""
+    from runbook_lib.sandbox import moto_objects
+
     host = clients.host("s3", world.settings.region)
-    request = moto_protocol.foreign("PUT", f"https://{host}/{bucket}/{key}", {"Host": str(host)}, body)
-    with moto_seam.at(world, at):
-        status, _, answer = moto_seam.ask(world, request, purpose=f"access-log/{bucket}/{key}")
+    content = body if isinstance(body, bytes) else b""
+    request = moto_protocol.foreign("PUT", f"https://{host}/{bucket}/{key}", {"Host": str(host)}, content)
+    status, _, answer = moto_seam.ask(world, request, purpose=f"access-log/{bucket}/{key}")
     if status != 200:
         raise SandboxError(f"the access log {key} could not be written into {bucket}: {status} {answer[:200]!r}")
+    if not isinstance(body, bytes):
+        moto_objects.promise(world, bucket, key, body)

@@ -1,20 +1,20 @@
 """How access logs reach their bucket: collected by interval, delivered some minutes late, if the bucket lets them in.
 
 Sources: ELB user guide, enable-access-logging (who must be allowed to write, ELBAccessLogTestFile) and
-load-balancer-access-logs (best effort). A file counts as delivered when its event has come; its content is made when
-somebody first looks into the bucket, so that a busy hour whose log nobody reads costs nothing.
+load-balancer-access-logs (best effort). A file stands in its bucket from its delivery on; the lines of modelled
+requests are made when somebody reads it, so that a busy hour whose log nobody reads costs next to nothing.
 """
 
 from __future__ import annotations
 
-import gzip
 import string
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.traffic import accesslog, bucket, modelled, synthesis
-from runbook_lib.sandbox.traffic.accesslog import INTERVAL, File, Front, Interval, Minute, Origin, Seen
+from runbook_lib.sandbox.traffic import accesslog, bucket, logfile, modelled
+from runbook_lib.sandbox.traffic.accesslog import INTERVAL, File, Front, Interval, Minute, Origin, Seen, Written
+from runbook_lib.sandbox.traffic.logfile import Modelled
 from runbook_lib.sandbox.traffic.tally import Tally, minute_of, store
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SOONEST, LATEST = 60, 240  # seconds after the end of an interval: AWS promises nothing, these are the sandbox's figures
 LETTERS = string.ascii_lowercase + string.digits
-LEVEL = 3  # of compression
 TEST_FILE = "ELBAccessLogTestFile"
 
 
@@ -34,7 +33,7 @@ def start_access_log(world: World, balancer: str, *, into: str, prefix: str) -> 
         message = f"Access Denied for bucket: {into}. Please check S3bucket permission"
         raise AwsError("InvalidConfigurationRequest", message)
     text = f"Enable AccessLog for ELB: {balancer.split('/')[-2]} at {world.datetime():%Y-%m-%dT%H:%M:%S.000Z}\n"
-    bucket.write(world, into, key, text.encode(), at=world.now)
+    bucket.write(world, into, key, text.encode())
 
 
 def note_minute(world: World, balancer: LoadBalancer, minute: int, tally: Tally) -> None:
@@ -48,8 +47,11 @@ def note_minute(world: World, balancer: LoadBalancer, minute: int, tally: Tally)
 def note_records(world: World, balancer: LoadBalancer, seen: Iterable[Seen]) -> None:
     """Keep requests that were seen for the log, when there is one; late ones stand in the file that is open now."""
     if _enabled(balancer):
-        for one in seen:
-            _interval(world, balancer.arn, max(one[0].ended, minute_of(world.now))).seen.append(one)
+        origins = {origin.zone: origin for origin in _origins(world, balancer)}
+        for record, zone, action in seen:
+            line = accesslog.line(record, action, origins[zone])
+            interval = _interval(world, balancer.arn, max(record.ended, minute_of(world.now)))
+            interval.written.append(Written(record.ended, zone, line))
 
 
 def _enabled(balancer: LoadBalancer) -> bool:
@@ -77,14 +79,18 @@ def _files(world: World, balancer: LoadBalancer, end: int, interval: Interval) -
     """One for each node that served anything."""
     told = balancer.attributes
     for origin in _origins(world, balancer):
-        minutes = tuple(one for one in interval.minutes if any(out.node == origin.zone for out in one.tally))
-        seen = tuple(one for one in interval.seen if one[1] == origin.zone)
-        if minutes or seen:
+        minutes = [one for one in interval.minutes if any(out.node == origin.zone for out in one.tally)]
+        written = sorted((one for one in interval.written if one.zone == origin.zone), key=lambda one: one.ended)
+        if minutes or written:
             random = world.ids.letters("access-log", 8, LETTERS)
             key = accesslog.key_of(balancer.arn, told["access_logs.s3.prefix"], end, origin.ip, random=random)
             at = end + _lateness(world, key)
-            where = told["access_logs.s3.bucket"]
-            yield File(balancer.arn, where, key, at, world.settings.seed, origin, minutes, seen)
+            body = (
+                Modelled.of(key, minutes, origin, seed=world.settings.seed, delivered=at)
+                if minutes
+                else logfile.compressed((one.line for one in written), at=at)
+            )
+            yield File(balancer.arn, told["access_logs.s3.bucket"], key, at, body)
 
 
 def _lateness(world: World, key: str) -> float:
@@ -111,24 +117,4 @@ def deliver(world: World, file: File) -> None:
     balancer = elbv2.store(world).load_balancers.get(file.balancer)
     logging = balancer is not None and _enabled(balancer)
     if logging and bucket.lets_in(world, file.bucket, file.key):
-        store(world).files.append(file)
-
-
-def write_what_is_due(world: World, operation: str, url: str) -> None:
-    """Before S3 is asked for the objects of a bucket: write the files that have been delivered to it."""
-    kept = store(world)
-    if not kept.files or operation not in bucket.LOOKS_AT_OBJECTS:
-        return
-    due = {file.key: file for file in kept.files if file.bucket in url or operation in bucket.COPIES}
-    kept.files = [file for file in kept.files if file.key not in due]
-    for file in due.values():
-        bucket.write(world, file.bucket, file.key, content(file), at=file.delivered)
-
-
-def content(file: File) -> bytes:
-    """The file as it is stored: its lines in the order of their times, compressed."""
-    seen = sorted(file.seen, key=lambda one: one[0].ended)
-    lines = [accesslog.line(record, action, file.origin) for record, _, action in seen]
-    for minute in file.minutes:
-        lines += synthesis.lines(minute, file.origin, seed=file.seed)
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), LEVEL, mtime=int(file.delivered))
+        bucket.write(world, file.bucket, file.key, file.body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runbook_lib.sandbox.traffic.accesslog import File, Interval
+    from runbook_lib.sandbox.traffic.accesslog import Interval
     from runbook_lib.sandbox.traffic.record import Record
     from runbook_lib.sandbox.world import World
 
@@ -33,12 +33,11 @@ Tally = dict[Outcome, Any]  # outcome -> counts by millisecond (numpy array)
 
 @dataclass
 class TrafficStore:
-    """Per load balancer: up to when requests are drawn, its open minutes, and what is written of them in its log."""
+    """Per load balancer: up to when requests are drawn, its open minutes, and what will stand in its log."""
 
     drawn: dict[str, float] = field(default_factory=dict)
     open: dict[tuple[str, int], Tally] = field(default_factory=dict)  # (load balancer, start of the minute)
     intervals: dict[tuple[str, int], Interval] = field(default_factory=dict)  # (load balancer, end of the interval)
-    files: list[File] = field(default_factory=list)  # delivered, and not yet looked at
     ticking: bool = False
 
 

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import trail
+from runbook_lib.sandbox.calls import KEPT_SECONDS, CallRecord
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudtrail import naming, reading
-from runbook_lib.sandbox.world import KEPT_SECONDS, CallRecord
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call

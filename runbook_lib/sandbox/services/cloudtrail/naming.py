@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import clients
+from runbook_lib.sandbox.calls import CallRecord
 from runbook_lib.sandbox.services.sts import unique_id
-from runbook_lib.sandbox.world import CallRecord
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World

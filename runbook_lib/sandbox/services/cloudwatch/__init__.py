@@ -21,7 +21,8 @@ from runbook_lib.sandbox.services.cloudwatch import (
     tags,
 )
 from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram
-from runbook_lib.sandbox.services.cloudwatch.store import LATE, MINUTE, CloudWatchStore, add, key
+from runbook_lib.sandbox.services.cloudwatch.points import MINUTE
+from runbook_lib.sandbox.services.cloudwatch.store import LATE, CloudWatchStore, add, key
 from runbook_lib.sandbox.services.cloudwatch.transitions import alarm_state
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import asking, composite, statistics
-from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, MINUTE, store
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR, MINUTE
+from runbook_lib.sandbox.services.cloudwatch.store import store
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World

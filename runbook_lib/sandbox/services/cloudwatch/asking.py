@@ -12,7 +12,8 @@ from typing import Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import expression, grammar, statistics
-from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, MINUTE, Window
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR, MINUTE
+from runbook_lib.sandbox.services.cloudwatch.store import Window
 
 ID = re.compile(r"[a-z][a-zA-Z0-9_]{0,254}")
 LONGEST_EXPRESSION = 2048

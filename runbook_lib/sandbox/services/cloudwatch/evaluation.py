@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import alarm_rules, reasons, transitions
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR, MINUTE
 from runbook_lib.sandbox.services.cloudwatch.queries import series_of
 from runbook_lib.sandbox.services.cloudwatch.reasons import Seen
-from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, MINUTE, Alarm, Window, key, store, visible
+from runbook_lib.sandbox.services.cloudwatch.store import Alarm, Window, key, store, visible
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World

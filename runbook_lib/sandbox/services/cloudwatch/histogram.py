@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StatisticSet:
     """Samples of which only the sum, the number and the extremes were told: no percentile can be known."""
 
@@ -17,7 +17,7 @@ class StatisticSet:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Histogram:
     """How often each value was measured, in ascending order of the values, and what was told in sets."""
 
@@ -29,12 +29,12 @@ class Histogram:
     def of(cls, counts: Mapping[float, float]) -> Histogram:
         """A histogram of value -> count; empty counts are left out."""
         kept = sorted((value, count) for value, count in counts.items() if count)
-        return cls(tuple(value for value, _ in kept), tuple(count for _, count in kept))
+        return cls(tuple(float(value) for value, _ in kept), tuple(count for _, count in kept))
 
     @classmethod
     def one(cls, value: float, count: float = 1) -> Histogram:
         """The same value measured so often."""
-        return cls((value,), (count,)) if count else cls()
+        return cls((float(value),), (count,)) if count else cls()
 
     @classmethod
     def told(cls, told: StatisticSet) -> Histogram:

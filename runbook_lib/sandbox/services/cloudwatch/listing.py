@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch.pages import page
-from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, Key, store
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR
+from runbook_lib.sandbox.services.cloudwatch.store import Key, store
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
-    from runbook_lib.sandbox.world import World
 
 PAGE = 500
 REMEMBERED, RECENTLY = 14 * DAY, 3 * HOUR  # how old the newest point of a metric may be
@@ -24,19 +24,12 @@ def list_metrics(call: Call) -> dict[str, Any]:
         raise AwsError("InvalidParameterValue", "The parameter RecentlyActive must be PT3H.")
     age = RECENTLY if "RecentlyActive" in told else REMEMBERED
     wanted = {one["Name"]: one.get("Value") for one in told.get("Dimensions", ())}
-    found = [metric for metric in store(call.world).points if _fits(metric, told, wanted)]
-    alive = [metric for metric in found if _newest(call.world, metric) >= call.world.now - age]
+    now, points = call.world.now, store(call.world).points
+    found = [metric for metric in points if _fits(metric, told, wanted)]
+    alive = [metric for metric in found if points[metric].newest(now) >= now - age]
     alive.sort(key=lambda metric: (metric.namespace, metric.name, metric.dimensions))
     return page(
         "Metrics", [_shown(metric) for metric in alive], PAGE, told.get("NextToken"), code="InvalidParameterValue"
-    )
-
-
-def _newest(world: World, metric: Key) -> float:
-    """The time of the newest point that can be read, far in the past when there is none."""
-    points = store(world).points[metric]
-    return max(
-        (at for at, parts in points.items() if any(part.visible <= world.now for part in parts)), default=float("-inf")
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import asking
 from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram, StatisticSet
-from runbook_lib.sandbox.services.cloudwatch.store import DAY, HOUR, MINUTE, add, key
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR, MINUTE
+from runbook_lib.sandbox.services.cloudwatch.store import add, key
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import asking, expression
 from runbook_lib.sandbox.services.cloudwatch.functions import Given
+from runbook_lib.sandbox.services.cloudwatch.points import MINUTE
 from runbook_lib.sandbox.services.cloudwatch.series import Series
-from runbook_lib.sandbox.services.cloudwatch.store import MINUTE, key, visible
+from runbook_lib.sandbox.services.cloudwatch.store import key, visible
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.cloudwatch import asking, statistics
-from runbook_lib.sandbox.services.cloudwatch.store import MINUTE, key, units, visible
+from runbook_lib.sandbox.services.cloudwatch.points import MINUTE
+from runbook_lib.sandbox.services.cloudwatch.store import key, units, visible
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call

@@ -74,7 +74,8 @@ def of(samples: Histogram, name: str) -> float | None:
     if wanted.kind == "P":
         return samples.percentile(wanted.high or 0.0)
     inside = list(_by_percent(samples, wanted) if wanted.percent else _by_value(samples, wanted))
-    return _PARTS[wanted.kind](samples, inside)
+    value = _PARTS[wanted.kind](samples, inside)
+    return None if value is None else float(value)
 
 
 def _by_percent(samples: Histogram, wanted: Asked) -> Iterator[tuple[float, float]]:

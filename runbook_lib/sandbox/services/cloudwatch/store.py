@@ -1,4 +1,4 @@
-"""What CloudWatch knows: the points of every metric by time, the alarms and their history."""
+"""What CloudWatch knows: the points of every metric, the alarms and their history."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram, merged
+from runbook_lib.sandbox.services.cloudwatch.points import DAY, HOUR, RETENTION, Part, Points
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
-MINUTE, HOUR, DAY = 60, 3600, 86_400
 LATE = 60.0  # a late point becomes visible that long after the others
 Dimensions = tuple[tuple[str, str], ...]
-# How old points may be that a period can show (GetMetricData, Period; CloudWatch keeps a point for 455 days):
-# (the period must be a multiple of it, seconds).
-RETENTION = ((1, 3 * HOUR), (MINUTE, 15 * DAY), (5 * MINUTE, 63 * DAY), (HOUR, 455 * DAY))
+NONE = Points()  # of a metric that has none; never added to
 
 
 @dataclass(frozen=True)
@@ -26,15 +24,6 @@ class Key:
     namespace: str
     name: str
     dimensions: Dimensions
-
-
-@dataclass(frozen=True)
-class Part:
-    """Samples of one minute (or second), from when on they can be read, and in what they are measured."""
-
-    visible: float
-    samples: Histogram
-    unit: str = "None"
 
 
 @dataclass(frozen=True)
@@ -79,13 +68,15 @@ class Alarm:
 
 @dataclass
 class CloudWatchStore:
-    """Points by metric and time; alarms by name; history newest last."""
+    """Points by metric; alarms by name; history newest last."""
 
-    points: dict[Key, dict[int, list[Part]]] = field(default_factory=dict)
+    points: dict[Key, Points] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     ticking: bool = False
+    packed: float = 0.0  # when points were packed last, and when they were looked through for old ones
+    aged: float = 0.0
 
 
 def store(world: World) -> CloudWatchStore:
@@ -104,25 +95,38 @@ def key(namespace: str, name: str, dimensions: Mapping[str, str] | Iterable[Mapp
 def add(world: World, metric: Key, at: int, samples: Histogram, *, visible: float, unit: str = "None") -> None:
     """Add samples to a minute (or second) of a metric."""
     if samples:
-        store(world).points.setdefault(metric, {}).setdefault(at, []).append(Part(visible, samples, unit))
+        kept = store(world)
+        _tidy(kept, world.now)
+        kept.points.setdefault(metric, Points()).add(at, Part(visible, samples, unit))
+
+
+def _tidy(kept: CloudWatchStore, now: float) -> None:
+    """Once an hour pack what is over, once a day roll up and forget what has become old: nothing read changes by it."""
+    if now - kept.packed < HOUR:
+        return
+    kept.packed = now
+    for points in kept.points.values():
+        points.pack(now)
+    if now - kept.aged >= DAY:
+        kept.aged = now
+        for points in kept.points.values():
+            points.age(now)
+        kept.points = {metric: points for metric, points in kept.points.items() if points}
 
 
 def visible(world: World, metric: Key, window: Window, *, unit: str | None = None) -> dict[float, Histogram]:
     """What can be read now of a metric, by the start of each period; a unit leaves out what has another."""
     found: dict[float, list[Histogram]] = {}
-    oldest = world.now - _age(window.period)
-    for at, parts in store(world).points.get(metric, {}).items():
-        if window.start <= at < window.end and at >= oldest:
-            seen = [part.samples for part in parts if part.visible <= world.now and unit in (None, part.unit)]
-            if seen:
-                found.setdefault(window.place(at), []).extend(seen)
+    start = max(window.start, world.now - _age(window.period))
+    for at, part in store(world).points.get(metric, NONE).between(start, window.end):
+        if part.visible <= world.now and unit in (None, part.unit):
+            found.setdefault(window.place(at), []).append(part.samples)
     return {at: merged(samples) for at, samples in sorted(found.items())}
 
 
 def units(world: World, metric: Key) -> list[str]:
     """The units that a metric was measured in."""
-    parts = store(world).points.get(metric, {}).values()
-    return sorted({part.unit for each in parts for part in each})
+    return sorted(store(world).points.get(metric, NONE).units)
 
 
 def _age(period: int) -> float:

@@ -42,7 +42,10 @@ def _check_clone(world: World, build: Build, connection: str, version: str) -> N
     """CodePipeline user guide, troubleshooting: a full clone is made with the build's role, not the pipeline's."""
     from runbook_lib.sandbox.services import codeconnections
 
-    if not codeconnections.may_use(world, build.plan.settings["serviceRole"], connection):
+    if connection.split(":")[2] == "codecommit":
+        if authority.refusal(world, build, Wish("codecommit:GitPull", connection)):
+            raise _failed("authorization failed", version)
+    elif not codeconnections.may_use(world, build.plan.settings["serviceRole"], connection):
         raise _failed("authorization failed", version)
 
 

@@ -28,7 +28,7 @@ class Order:
     sources: Mapping[str, Place] = field(default_factory=dict)
     outputs: Mapping[str, Place] = field(default_factory=dict)
     revision: str = ""
-    connections: tuple[str, ...] = ()  # ARNs of those through which the build clones its source itself
+    connections: tuple[str, ...] = ()  # ARNs, of repositories too, from which the build clones its source itself
 
 
 @dataclass(frozen=True)

@@ -119,11 +119,20 @@ def seat_of(world: World, build: Build, root: str) -> Seat:
         region=world.settings.region,
         privileged=bool(environment.get("privilegedMode", False)),
         platform="linux/arm64" if environment["type"].startswith("ARM") else "linux/amd64",
-        refuse_docker_hub=world.store("codebuild").refuse_docker_hub,
+        refuse_docker_hub=world.store("codebuild").refuse_docker_hub or _limits_docker_hub(world),
         allowed=tuple(world.settings.allow_commands),
         keep_contents=world.settings.traffic == "live",
         entrance=entrance.path(build),
     )
+
+
+def _limits_docker_hub(world: World) -> bool:
+    """Whether others have used up what Docker Hub lets the address of the builds pull, as a parameter tells.
+
+    No call to AWS brings that about: it is the weather, and whoever wants it writes /sandbox/docker-hub = limited.
+    """
+    found = world.client("ssm").get_parameters(Names=["/sandbox/docker-hub"])["Parameters"]
+    return any(one["Value"] == "limited" for one in found)
 
 
 def variables(build: Build, root: str, path: str) -> dict[str, str]:

@@ -134,6 +134,7 @@ def create(world: World, deployment: Deployment, target_group: str) -> str:
         external_id=deployment.id,
         network=spec.network,
         platform_version=spec.platform_version,
+        capacity=spec.capacity_providers,
     )
     return made
 

@@ -15,6 +15,7 @@ from runbook_lib.sandbox.services.codedeploy.store import Deployment
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
+RED_CODE = "ALARM_ACTIVE"
 SETTLE_SECONDS = 300.0
 RED = (
     "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, "
@@ -41,10 +42,11 @@ def stopped_by_alarm(world: World, deployment: Deployment) -> bool:
     if not config.get("enabled") or deployment.rolls_back or deployment.started is None or deployment.past_stopping:
         return False
     names = [alarm["name"] for alarm in config["alarms"]]
-    failure = _unreadable(world, deployment, names)
-    if failure is not None and config.get("ignorePollAlarmFailure"):
+    failure = deployment.grants.refusal("cloudwatch:DescribeAlarms", "*")
+    if failure is None:
+        failure = _red(world, names) or _missing(world, names)
+    if failure is not None and failure.code != RED_CODE and config.get("ignorePollAlarmFailure"):
         failure = None
-    failure = _red(world, names) or failure
     if failure is None:
         return False
     ending.stop_on_alarm(world, deployment, failure)
@@ -55,15 +57,12 @@ def _red(world: World, names: list[str]) -> Failure | None:
     from runbook_lib.sandbox.services import cloudwatch
 
     red = [f"<{name}>" for name in names if cloudwatch.alarm_state(world, name) == "ALARM"]
-    return Failure("ALARM_ACTIVE", RED.format(names=", ".join(red))) if red else None
+    return Failure(RED_CODE, RED.format(names=", ".join(red))) if red else None
 
 
-def _unreadable(world: World, deployment: Deployment, names: list[str]) -> Failure | None:
+def _missing(world: World, names: list[str]) -> Failure | None:
     from runbook_lib.sandbox.services import cloudwatch
 
-    denied = deployment.grants.refusal("cloudwatch:DescribeAlarms", "*")
-    if denied:
-        return denied
     missing = [name for name in names if cloudwatch.alarm_state(world, name) is None]
     if not missing:
         return None

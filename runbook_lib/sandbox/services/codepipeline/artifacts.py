@@ -20,10 +20,14 @@ CLONE_REFERENCE = "CODEBUILD_CLONE_REF"
 
 def place(world: World, name: str, artifact: str) -> Place:
     """Where a new artifact goes: bucket, and <pipeline>/<artifact>/<seven letters>."""
-    definition = pipeline(world, name).definition
-    stores = definition.get("artifactStores") or {world.settings.region: definition["artifactStore"]}
-    bucket = stores[world.settings.region]["location"]
+    bucket = store_of(pipeline(world, name).definition, world.settings.region)
     return bucket, f"{name[:20]}/{artifact[:10]}/{world.ids.hex('artifact', 7)}"
+
+
+def store_of(definition: Definition, region: str) -> str:
+    """The bucket of a pipeline's artifacts in a region."""
+    stores = definition.get("artifactStores") or {region: definition["artifactStore"]}
+    return str(stores[region]["location"])
 
 
 def put(world: World, name: str, artifact: str, body: bytes) -> Place:

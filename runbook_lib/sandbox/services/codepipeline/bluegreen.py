@@ -37,8 +37,11 @@ def deploy(world: World, run_id: str, action_id: str) -> None:
         return
     run, made = at_work
     try:
+        own = _role(world, run, made)
+        role.check_store(world, own, "s3:GetObject", made.inputs.values())
         taskdef, appspec = (_template(world, run, made, what) for what in TEMPLATES)
-        role.check(world, _role(world, run, made), made.configuration, role.read(taskdef))
+        role.check(world, own, made.configuration, role.read(taskdef))
+        role.check_tags(world, own, role.read(taskdef))
         revision = _register(world, made, taskdef)
         made.external = _create(world, run, made, appspec.replace("<TASK_DEFINITION>", revision))
     except ActionFailed as failed:

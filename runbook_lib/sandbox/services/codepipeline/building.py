@@ -30,7 +30,7 @@ def begin(world: World, found: Pipeline, run: Execution, made: ActionRun) -> Non
             sources=sources,
             outputs=outputs,
             revision=_revision(run, primary),
-            connections=_cloned_through(run, sources),
+            connections=_cloned_through(world, run, sources),
             environment=_variables(run, made),
             initiator=f"codepipeline/{found.name}",
             on_done=("codepipeline.built", run.id, made.id, outputs),
@@ -71,11 +71,12 @@ def _revision(run: Execution, artifact: str) -> str:
     return made.external or "" if made and made.kind["category"] == "Source" else ""
 
 
-def _cloned_through(run: Execution, sources: Mapping[str, Place]) -> tuple[str, ...]:
-    """The connections through which the build itself clones: its sources are references to commits."""
+def _cloned_through(world: World, run: Execution, sources: Mapping[str, Place]) -> tuple[str, ...]:
+    """The connections and repositories from which the build itself clones: its sources are references to commits."""
     makers = [made for made in run.runs if set(made.outputs) & set(sources)]
     cloned = [made.configuration for made in makers if artifacts.is_clone_reference(made.configuration)]
-    return tuple(sorted({told["ConnectionArn"] for told in cloned if "ConnectionArn" in told}))
+    known = {told.get("ConnectionArn") or world.arn("codecommit", told["RepositoryName"]) for told in cloned}
+    return tuple(sorted(known))
 
 
 def _variables(run: Execution, made: ActionRun) -> list[dict[str, str]]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.gateway import Call
 
 REASON = r"[a-zA-Z0-9!@ \(\)\.\*\?\-]+"
+OUTDATED = (  # botocore's words of that exception
+    "The specified pipeline execution is outdated and cannot be used as a target pipeline execution for rollback."
+)
 # Which revision a source action takes by its provider (CodePipeline API reference, SourceRevisionOverride).
 REVISION_TYPES = {
     "CodeCommit": "COMMIT_ID",
@@ -102,8 +105,7 @@ def rollback(call: Call) -> dict[str, Any]:
     found, stage = _stage(call)
     target = execution(world, found.name, call.params["targetPipelineExecutionId"])
     if target.version != found.version:
-        text = f"The pipeline execution {target.id} ran on version {target.version} of the pipeline, which is outdated"
-        raise AwsError("PipelineExecutionOutdatedException", text)
+        raise AwsError("PipelineExecutionOutdatedException", OUTDATED)
     is_source = stage == found.stage_names()[0]
     if is_source or found.mode == "PARALLEL" or not again.may_go_back_to(found, target, stage):
         text = f"The stage {stage} cannot be rolled back to the execution {target.id}"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.services.codepipeline import artifacts, flow, urls
+from runbook_lib.sandbox.services.codepipeline import artifacts, flow, role, urls
 from runbook_lib.sandbox.services.codepipeline.failure import CONFIGURATION, PERMISSION, ActionFailed, asking
-from runbook_lib.sandbox.services.codepipeline.store import ActionRun, Execution, Pipeline
+from runbook_lib.sandbox.services.codepipeline.store import ActionRun, Execution, Pipeline, pipeline
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -55,6 +55,9 @@ def fetch(world: World, run_id: str, action_id: str) -> None:
     run, made = at_work
     try:
         told = KINDS[made.kind["provider"]](world, made.configuration, run.overrides.get(made.name, ""))
+        definition = pipeline(world, run.pipeline).versions[run.version - 1]
+        bucket = artifacts.store_of(definition, world.settings.region)
+        role.check_store(world, str(definition["roleArn"]), "s3:PutObject", [(bucket, f"{run.pipeline[:20]}/new")])
         _keep(world, run, made, told)
     except ActionFailed as failed:
         flow.finish(world, run, made, status="Failed", error=(failed.code, failed.message))

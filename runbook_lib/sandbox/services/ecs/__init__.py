@@ -18,6 +18,7 @@ from runbook_lib.sandbox.services.ecs import (
     tasks,
 )
 from runbook_lib.sandbox.services.ecs.definitions import register_task_definition, task_definition
+from runbook_lib.sandbox.services.ecs.launching import processes_refused, processes_started
 from runbook_lib.sandbox.services.ecs.lookup import find_definition
 from runbook_lib.sandbox.services.ecs.probing import answers, tasks_behind
 from runbook_lib.sandbox.services.ecs.scheduler import target_changed
@@ -72,6 +73,8 @@ __all__ = [
     "interfaces",
     "pending_count",
     "processes_gone",
+    "processes_refused",
+    "processes_started",
     "register_task_definition",
     "rolling_state",
     "running_count",

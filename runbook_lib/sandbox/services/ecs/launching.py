@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services import elbv2
-from runbook_lib.sandbox.services.ecs import interfaces, news, scheduler, start_checks, stopping
+from runbook_lib.sandbox.services.ecs import interfaces, news, processor, scheduler, start_checks, stopping
 from runbook_lib.sandbox.services.ecs.interfaces import NoAddress
 from runbook_lib.sandbox.services.ecs.store import Binding, Container, Network, Task, change_task, put, store
 
@@ -168,27 +168,40 @@ def _environment(world: World, task: Task) -> dict[str, str]:
 
 
 def _activate(world: World, tasks: Sequence[Task]) -> None:
-    started = [task for task in tasks if world.settings.traffic == "modelled" or _started(world, task)]
-    activating = [change_task(world, _with_running_containers(world, task), status="ACTIVATING") for task in started]
-    if not activating:
+    if world.settings.traffic == "modelled":
+        _activated(world, tasks)
         return
+    from runbook_lib.sandbox.traffic import live
+
+    for task in tasks:
+        live.start_task(world, task)
+
+
+def processes_started(world: World, arns: Sequence[str]) -> None:
+    """The processes of tasks that were to be started run; those of one batch take the next step together."""
+    found = [store(world).tasks[arn] for arn in arns if arn in store(world).tasks]
+    batches: dict[tuple[str, str], list[Task]] = {}
+    for task in found:
+        if task.live and task.status == "PENDING":
+            batches.setdefault((task.started_by, task.task_definition_arn), []).append(task)
+    for batch in batches.values():
+        _activated(world, batch)
+
+
+def processes_refused(world: World, arn: str, reason: str) -> None:
+    """The processes of a task could not be started: it stops, and says why."""
+    task = store(world).tasks.get(arn)
+    if task is not None and task.live and task.status == "PENDING":
+        stopping.fail_to_start(world, (task,), reason)
+
+
+def _activated(world: World, tasks: Sequence[Task]) -> None:
+    activating = [change_task(world, _with_running_containers(world, task), status="ACTIVATING") for task in tasks]
     for binding in activating[0].bindings:
         for task in activating:
             elbv2.register_target(world, binding.target_group, ip=task.ip, port=binding.port, zone=task.zone)
         news.say_of(world, activating, f"registered {len(activating)} targets in (target-group {binding.target_group})")
     _next(world, activating, "run", world.settings.target_registration if activating[0].bindings else 0.0)
-
-
-def _started(world: World, task: Task) -> bool:
-    """Whether the processes of a task could be started; a task whose could not stops, and says why."""
-    from runbook_lib.sandbox.traffic import live
-
-    try:
-        live.start_task(world, task)
-    except live.CannotStart as error:
-        stopping.fail_to_start(world, (task,), error.reason)
-        return False
-    return True
 
 
 def _with_running_containers(world: World, task: Task) -> Task:
@@ -211,6 +224,12 @@ def _run(world: World, tasks: Sequence[Task]) -> None:
     ]
     for task in running:
         elbv2.reconsider_address(world, task.ip)
+    # A live task's process is made for this machine's processor, whatever its image says.
+    foreign = processor.stranger(world, running[0]) if world.settings.traffic == "modelled" else ""
+    if foreign:
+        processor.complain(world, running, foreign)
+        stopping.crash(world, running, name=foreign)
+        return
     if behaviour.crash_after_seconds is not None and world.settings.traffic == "modelled":
         _next(world, running, "crash", behaviour.crash_after_seconds)
     scheduler.tasks_run(world, running)

@@ -7,9 +7,9 @@ Sources: ECS developer guide, deployment-type-ecs and deployment-circuit-breaker
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services.ecs import history, news, notices, readiness, scheduler
 from runbook_lib.sandbox.services.ecs.store import (
@@ -40,6 +40,7 @@ class Wanted:
     bindings: tuple[Binding, ...]
     network: Network | None
     platform_version: str
+    capacity: tuple[Mapping[str, Any], ...] = ()
 
 
 def balance(world: World, service: Service) -> None:
@@ -152,6 +153,7 @@ def fresh(world: World, service: Service, wanted: Wanted) -> TaskSet:
         bindings=wanted.bindings,
         network=wanted.network,
         platform_version=wanted.platform_version,
+        capacity=wanted.capacity,
         created=world.now,
         updated=world.now,
         steady_changed=world.now,

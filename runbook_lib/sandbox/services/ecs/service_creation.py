@@ -91,6 +91,7 @@ def _made(call: Call, cluster: Cluster, arn: str) -> tuple[Service, TaskSet]:
         bindings=service_rules.bindings(world, params, definition),
         network=service_rules.network(world, params, definition),
         platform_version=service_rules.platform_version(params, kind),
+        capacity=tuple(params.get("capacityProviderStrategy", ())),
     )
     service_rules.check_roles(world, definition)
     scheduling, configuration = params.get("schedulingStrategy", "REPLICA"), params.get("deploymentConfiguration", {})

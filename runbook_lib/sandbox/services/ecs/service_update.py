@@ -103,8 +103,9 @@ def _next(world: World, service: Service, params: Mapping[str, Any]) -> rolling.
         bindings=service_rules.bindings(world, given, definition),
         network=service_rules.network(world, params, definition) if "networkConfiguration" in params else old.network,
         platform_version=service_rules.platform_version(platform, service.launch_type),
+        capacity=tuple(params.get("capacityProviderStrategy", old.capacity)),
     )
-    same = rolling.Wanted(old.task_definition, old.bindings, old.network, old.platform_version)
+    same = rolling.Wanted(old.task_definition, old.bindings, old.network, old.platform_version, old.capacity)
     if new == same and not params.get("forceNewDeployment"):
         return None
     service_rules.check_roles(world, definition)

@@ -35,7 +35,7 @@ def described(world: World, service: Service, include: Sequence[str] = ()) -> di
         "status": service.status,
         "desiredCount": service.desired if service.status == "ACTIVE" else 0,
         **_counts(tasks),
-        "launchType": service.launch_type,
+        **capacity(service, primary),
         **platform(primary),
         "taskDefinition": primary.task_definition,
         "deploymentController": {"type": service.controller},
@@ -137,6 +137,13 @@ def _event(world: World, event: Any) -> dict[str, Any]:
     return {"id": event.id, "createdAt": world.datetime(event.at), "message": event.message}
 
 
+def capacity(service: Service, task_set: TaskSet) -> dict[str, Any]:
+    """Where the tasks of a set run: a launch type, or capacity providers in its place (ECS API reference, Service)."""
+    if task_set.capacity:
+        return {"capacityProviderStrategy": [{"weight": 0, "base": 0, **one} for one in task_set.capacity]}
+    return {"launchType": service.launch_type}
+
+
 def described_set(world: World, task_set: TaskSet, include: Sequence[str] = ()) -> dict[str, Any]:
     """A task set as DescribeTaskSets shows it."""
     service = store(world).services[task_set.service]
@@ -152,7 +159,7 @@ def described_set(world: World, task_set: TaskSet, include: Sequence[str] = ()) 
         **_counts(tasks_of(world, task_set=task_set.id)),
         "createdAt": world.datetime(task_set.created),
         "updatedAt": world.datetime(task_set.updated),
-        "launchType": service.launch_type,
+        **capacity(service, task_set),
         **platform(task_set),
         **network(task_set.network),
         "loadBalancers": bindings(task_set.bindings),
@@ -178,7 +185,7 @@ def _deployment(world: World, service: Service, task_set: TaskSet) -> dict[str, 
         "failedTasks": task_set.failed_tasks,
         "createdAt": world.datetime(task_set.created),
         "updatedAt": world.datetime(task_set.updated),
-        "launchType": service.launch_type,
+        **capacity(service, task_set),
         **platform(task_set),
         **network(task_set.network),
         "rolloutState": task_set.rollout,

@@ -74,6 +74,7 @@ class TaskSet:
     failures: int = 0  # rounds of tasks that did not start, since the last one that did
     failed_at: float | None = None
     retry_at: float = 0.0  # no task is started before
+    capacity: tuple[Mapping[str, Any], ...] = ()  # capacity providers as they were asked for; none: the launch type
 
     @property
     def group(self) -> str | None:

@@ -6,7 +6,7 @@ to CodeDeploy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.errors import AwsError
@@ -63,10 +63,12 @@ def create_task_set(
     external_id: str,
     network: Mapping[str, Any] | None = None,
     platform_version: str | None = None,
+    capacity: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Start the tasks of a revision beside the primary ones; the id of their set.
 
     `network` is a networkConfiguration; without it and without a platform version the primary set's hold.
+    Capacity providers do not: without them the set has the launch type of the service, as users report it.
     Raises AwsError: a revision, container, port or target group that does not suit.
     """
     found = lookup.service(world, cluster, service)
@@ -89,6 +91,7 @@ def create_task_set(
         created=world.now,
         updated=world.now,
         external_id=external_id,
+        capacity=tuple(capacity),
         started_by="CODE_DEPLOY",
         steady_changed=world.now,
     )

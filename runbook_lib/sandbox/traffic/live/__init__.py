@@ -1,18 +1,21 @@
 """Live traffic: tasks are processes, traefik is the load balancer, requests really flow.
 
-What runs belongs to this process and hangs beside the world; the world keeps plain data only.  A look at what really
-happened is an event of the world like any other, so that exits, checks and requests come in at a time of the world.
+What runs belongs to this process and hangs beside the world; the world keeps plain data only.  What really happened
+comes in by reports (report.py): exits, checks, requests, lines.  A served world keeps them in its journal, so that it
+can be had again without what ran.  While that is done nothing is started: afterwards the tasks that should run are
+started anew, and traffic flows again when those that were healthy listen.
 """
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from runbook_lib.sandbox.clocks import ScaledClock
-from runbook_lib.sandbox.traffic.live.image import CannotStart
+from runbook_lib.sandbox.clocks import Outside, ScaledClock
+from runbook_lib.sandbox.traffic.live import report
 from runbook_lib.sandbox.traffic.live.plane import LOOK, Plane
 from runbook_lib.sandbox.traffic.live.store import LiveStore, store
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
     from runbook_lib.sandbox.world import World
 
-__all__ = ["HANDLERS", "STORE", "CannotStart", "attach", "close", "is_live", "start_task", "stop_task", "told"]
+__all__ = ["HANDLERS", "STORE", "attach", "close", "is_live", "start_task", "stop_task", "told"]
 
 _planes: WeakKeyDictionary[World, Plane] = WeakKeyDictionary()
 
@@ -30,17 +33,18 @@ def is_live(world: World) -> bool:
     return world.settings.traffic == "live"
 
 
-def attach(world: World, clock: ScaledClock) -> Plane:
-    """Let the live side of a world run at the pace of a clock; tasks that the world shows as running are started."""
+def attach(world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None]) -> Plane:
+    """Let the live side of a world run at the pace of a clock; tasks that the world shows as running are started.
+
+    `tell` lets a handler happen in the world with what was seen.
+    """
     plane = _planes.get(world)
-    if plane is not None:
-        plane.clock = clock
-        return plane
-    plane = _planes[world] = Plane(world, clock)
-    plane.resume(world)
-    if not store(world).ticking:
-        store(world).ticking = True
-        _plan_next(world)
+    if plane is None:
+        plane = _planes[world] = Plane(world, clock, tell=tell)
+        plane.resume(world)
+    plane.clock.watch(None)
+    plane.clock = clock
+    clock.watch(Outside(look=partial(plane.look, world), every=LOOK))
     return plane
 
 
@@ -48,6 +52,7 @@ def close(world: World) -> None:
     """End all that runs beside a world."""
     plane = _planes.pop(world, None)
     if plane is not None:
+        plane.clock.watch(None)
         plane.close()
 
 
@@ -57,31 +62,18 @@ def _end_all() -> None:
         close(world)
 
 
-def look(world: World) -> None:
-    """Event: bring what really happened into the world."""
+def start_task(world: World, task: Task) -> None:
+    """Start the processes of a task: `ecs.processes_started` or `ecs.processes_refused` is called soon."""
+    store(world).asked[task.arn] = None
     plane = _planes.get(world)
     if plane is not None:
-        plane.look(world)
-    _plan_next(world)
-
-
-def _plan_next(world: World) -> None:
-    world.after(LOOK * world.settings.scale, "live.look", background=True)
-
-
-def start_task(world: World, task: Task) -> None:
-    """Start the processes of a task; raises CannotStart."""
-    _planes[world].start_task(world, task)
+        plane.start_task(world, task)
 
 
 def stop_task(world: World, task: Task) -> None:
     """Let the processes of a task end: `ecs.processes_gone` is called when they have."""
-    from runbook_lib.sandbox.services import ecs
-
     plane = _planes.get(world)
-    if plane is None or task.arn not in plane.tasks:
-        ecs.processes_gone(world, task.arn)
-    else:
+    if plane is not None:
         plane.stop_task(world, task.arn)
 
 
@@ -96,4 +88,4 @@ def told(world: World) -> dict[str, Any]:
 
 
 STORE = LiveStore
-HANDLERS: Mapping[str, Callable[..., None]] = {"live.look": look}
+HANDLERS: Mapping[str, Callable[..., None]] = {report.HANDLER: report.bring}

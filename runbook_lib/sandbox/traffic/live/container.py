@@ -62,6 +62,11 @@ class Container:
         """Its process, and the process group of all that it starts."""
         return self._process.pid
 
+    @property
+    def lives(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
+
     def _read(self) -> None:
         output: Any = self._process.stdout
         for line in iter(lambda: output.readline(LONGEST_LINE), b""):

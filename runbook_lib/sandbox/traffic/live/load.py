@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from runbook_lib.sandbox.traffic.live.leash import Leash
 from runbook_lib.sandbox.traffic.live.tail import Tail
@@ -45,6 +47,12 @@ class Load:
             self._process.wait()
             self._leash.let_go(self._process)
         self._process, self._url = None, None
+
+    @staticmethod
+    def read(line: bytes) -> list[Any]:
+        """A line: when it was due (the wall's time), milliseconds, status, what went wrong, version."""
+        found: list[Any] = json.loads(line)
+        return found
 
     def lines(self) -> list[bytes]:
         """What came of the requests since the last time, a line each."""

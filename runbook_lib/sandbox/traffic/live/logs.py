@@ -38,41 +38,38 @@ class Stream:
 
 
 class Logs:
-    """Writes lines into the streams of CloudWatch Logs."""
+    """What is kept of the lines that containers write."""
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
         self._kept: Counter[Stream] = Counter()
 
-    def open(self, world: World, stream: Stream, *, create_group: bool) -> None:
-        """Make a stream, as a container that starts does; one that is there stays."""
-        logs = world.client("logs")
-        if create_group:
-            _make(logs.create_log_group, logGroupName=stream.group)
-        _make(logs.create_log_stream, logGroupName=stream.group, logStreamName=stream.name)
-
-    def write(self, world: World, stream: Stream, lines: Sequence[Line], pace: Pace) -> None:
-        """Add lines to a stream; beyond what is kept of it they are dropped, and it is said."""
+    def events(self, stream: Stream, lines: Sequence[Line], pace: Pace) -> list[list[Any]]:
+        """Lines as [milliseconds, text]; beyond what is kept of a stream they are dropped, and it is said."""
         room = max(0, MOST - self._kept[stream])
         if len(lines) > room:
             self._hints.say(f"{stream.name}: more than {MOST} lines; later ones are not kept")
         kept = [line for line in lines[:room] if line.text]  # an event may not be empty
         self._kept[stream] += len(kept)
-        for first in range(0, len(kept), BATCH):
-            self._put(world, stream, kept[first : first + BATCH], pace)
+        return [[int(pace.in_world(line.at) * 1000), line.text] for line in kept]
 
-    def _put(self, world: World, stream: Stream, lines: Sequence[Line], pace: Pace) -> None:
-        events = [
-            {"timestamp": int(min(pace.in_world(line.at), world.now) * 1000), "message": line.text} for line in lines
-        ]
-        try:
-            world.client("logs").put_log_events(
-                logGroupName=stream.group, logStreamName=stream.name, logEvents=sorted(events, key=_time)
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            self._hints.say(f"{stream.group}: the log group is gone; what containers write is lost")
+
+def open_stream(world: World, group: str, name: str, *, create_group: bool) -> bool:
+    """Make a stream, as a container that starts does, one that is there stays; whether its group is there."""
+    logs = world.client("logs")
+    if create_group:
+        _done(logs.create_log_group, logGroupName=group)
+    return _done(logs.create_log_stream, logGroupName=group, logStreamName=name)
+
+
+def write(world: World, group: str, name: str, events: Sequence[Sequence[Any]]) -> bool:
+    """Add [milliseconds, text] to a stream; whether there is one: its group may have been deleted meanwhile."""
+    ordered = sorted(({"timestamp": at, "message": text} for at, text in events), key=_time)
+    put = world.client("logs").put_log_events
+    return all(
+        _done(put, logGroupName=group, logStreamName=name, logEvents=ordered[first : first + BATCH])
+        for first in range(0, len(ordered), BATCH)
+    )
 
 
 def _time(event: Mapping[str, Any]) -> int:
@@ -80,9 +77,13 @@ def _time(event: Mapping[str, Any]) -> int:
     return timestamp
 
 
-def _make(create: Any, **names: str) -> None:
+def _done(call: Any, **wanted: Any) -> bool:
+    """Whether a call found its group; what is there already is no error."""
     try:
-        create(**names)
+        call(**wanted)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+        code = error.response["Error"]["Code"]
+        if code not in ("ResourceAlreadyExistsException", "ResourceNotFoundException"):
             raise
+        return bool(code != "ResourceNotFoundException")
+    return True

@@ -7,13 +7,13 @@ The owner of the world looks at it ten times a second; in between everything flo
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox import traffic
 from runbook_lib.sandbox.clocks import ScaledClock
 from runbook_lib.sandbox.services.elbv2 import store as elbv2
-from runbook_lib.sandbox.traffic.live import balancer, ports, reading, seen
+from runbook_lib.sandbox.traffic.live import balancer, ports, reading, report, seen, walltime
 from runbook_lib.sandbox.traffic.live.balancer import Balancer
 from runbook_lib.sandbox.traffic.live.checks import Checks, Finding
 from runbook_lib.sandbox.traffic.live.container import Exit, Line
@@ -23,25 +23,28 @@ from runbook_lib.sandbox.traffic.live.leash import Leash
 from runbook_lib.sandbox.traffic.live.load import Load
 from runbook_lib.sandbox.traffic.live.logs import Stream
 from runbook_lib.sandbox.traffic.live.ports import LOOPBACK, Ports
+from runbook_lib.sandbox.traffic.live.report import Report
 from runbook_lib.sandbox.traffic.live.store import store
 from runbook_lib.sandbox.traffic.live.tasks import Tasks
 from runbook_lib.sandbox.traffic.live.walltime import Pace
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
-    from runbook_lib.sandbox.traffic.record import Record
     from runbook_lib.sandbox.world import World
 
 LOOK = 0.1  # seconds of the wall between two looks
 SUSPICIOUS = 5  # checks that nobody answers, before a hint is given
+SILENT = 2  # the same of those that were waited for
+RESUMED = 10.0  # seconds of the wall that tasks get to listen again, before traffic flows without them
+KILLED = 137  # 128 + SIGKILL
 
 
 class Plane:
     """The live side of one world."""
 
-    def __init__(self, world: World, clock: ScaledClock) -> None:
+    def __init__(self, world: World, clock: ScaledClock, *, tell: Callable[[str, Any], None]) -> None:
         balancer.program()  # refused now, not when the first listener comes
-        self.clock = clock
+        self.clock, self._tell = clock, tell
         self._home = tempfile.TemporaryDirectory(prefix="sandbox-live-", ignore_cleanup_errors=True)
         folder, scale = Path(self._home.name), clock.scale
         self._folder, self._leash, self._ports, self.hints = folder, Leash(), Ports(), Hints()
@@ -49,6 +52,7 @@ class Plane:
         self.checks = Checks()
         self.load = Load(self._leash, folder, rate=world.settings.requests_per_second)
         self.balancer: Balancer | None = None
+        self._next = Report()  # what will be told at the next look
         self._entrances: dict[str, str] = {}  # listener -> entrance
         self._open_from: dict[str, int] = {}  # listener -> the configuration from which it is served
         self._unanswered: dict[str, int] = {}
@@ -57,40 +61,71 @@ class Plane:
     # ---- the tasks
 
     def start_task(self, world: World, task: Task) -> None:
-        """Start the containers of a task; raises CannotStart."""
-        self.tasks.start(world, task)
+        """Start the containers of a task; what came of it is told at the next look."""
+        try:
+            self.tasks.start(world, task)
+        except CannotStart as error:
+            self._next.refused.append([task.arn, error.reason])
+        else:
+            self._next.begun.append([task.arn, self.tasks.opened(task.arn)])
 
     def stop_task(self, world: World, arn: str) -> None:
         """Let a task end, as soon as the load balancer sends it nothing any more."""
+        if arn not in self.tasks:
+            self._next.gone.append(arn)
+            return
         self._follow(world)
         self.tasks.stop(arn, after=self.balancer.generation if self.balancer else 0)
 
     def resume(self, world: World) -> None:
-        """Start the tasks that the world shows as running, after it was loaded."""
-        for task in list(reading.tasks_by_ip(world).values()):
-            if task.status in ("ACTIVATING", "RUNNING", "DEACTIVATING") and task.ended is None:
+        """After a world was loaded: start the tasks that it shows as running, and end those that were ending."""
+        asked, found = store(world).asked, list(reading.tasks_by_ip(world).values())
+        for task in found:
+            if task.arn in asked:
+                self.start_task(world, task)
+            elif task.status in ("ACTIVATING", "RUNNING", "DEACTIVATING") and task.ended is None:
                 try:
-                    self.start_task(world, task)
+                    self.tasks.start(world, task)
                 except CannotStart:
                     self.tasks.inbox.put(Exit(task.arn, task.main, 1))
+            elif task.status == "STOPPING" and task.execution_stopped is None:
+                left = [one.name for one in task.containers if one.status != "STOPPED"]
+                self._next.exited += [[task.arn, name, KILLED] for name in left]
+                self._next.gone.append(task.arn)
+        self._wait_for_the_healthy(world)
+
+    def _wait_for_the_healthy(self, world: World) -> None:
+        """Targets that the world shows as healthy answer: no request is to fail only because a server was restarted."""
+        targets = [one for group in elbv2.store(world).targets.values() for one in group.values()]
+        healthy = {one.id for one in targets if one.state == "healthy"}
+        waited_for = [task.arn for ip, task in reading.tasks_by_ip(world).items() if ip in healthy]
+        walltime.wait_until(lambda: all(self.tasks.listen(arn) for arn in waited_for), at_most=RESUMED)
 
     # ---- looking
 
     def look(self, world: World) -> None:
         """Bring what really happened into the world, and what the world wants into effect."""
-        pace = Pace.of(self.clock)
-        self._take_news(world, pace)
-        self._take_findings(world)
-        self._take_requests(world, pace)
-        for line in self.load.lines():
-            store(world).load.add(line, pace.in_world)
+        told = self._found(world).told()
+        if told:
+            self._tell(report.HANDLER, told)
+        for group in store(world).lost:
+            self.hints.say(f"{group}: the log group is gone; what containers write is lost")
         self._end_what_is_gone(world)
         self._follow(world)
         self._tell_to_stop()
 
-    def _take_news(self, world: World, pace: Pace) -> None:
-        from runbook_lib.sandbox.services import ecs
+    def _found(self, world: World) -> Report:
+        pace = Pace.of(self.clock)
+        found, self._next = self._next, Report()
+        self._take_news(found, pace)
+        self._take_findings(found)
+        self._take_requests(world, found, pace)
+        for line in self.load.lines():
+            due, *rest = Load.read(line)
+            found.sent.append([pace.in_world(due), *rest])
+        return found
 
+    def _take_news(self, found: Report, pace: Pace) -> None:
         written: dict[Stream, list[Line]] = {}
         ended: list[Exit] = []
         for one in self.tasks.news():
@@ -99,46 +134,48 @@ class Plane:
             elif stream := self.tasks.stream(one.task, one.container):
                 written.setdefault(stream, []).append(one)
         for stream, lines in written.items():
-            self.tasks.logs.write(world, stream, lines, pace)
+            events = self.tasks.logs.events(stream, lines, pace)
+            if events:
+                found.written.append([stream.group, stream.name, events])
         for end in ended:
-            last = self.tasks.buried(end)
-            ecs.container_exited(world, end.task, end.container, end.code)
-            if last:
-                ecs.processes_gone(world, end.task)
+            found.exited.append([end.task, end.container, end.code])
+            if self.tasks.buried(end):
+                found.gone.append(end.task)
 
-    def _take_findings(self, world: World) -> None:
-        from runbook_lib.sandbox.services.elbv2 import observing
-
-        for found in self.checks.findings():
-            self._suspect(found)
-            where = found.where
-            observing.check_made(
-                world, where.group, ip=where.ip, port=where.port, begun=found.order.version, answer=found.answer
-            )
+    def _take_findings(self, found: Report) -> None:
+        for one in self.checks.findings():
+            self._suspect(one)
+            where, answer = one.where, one.answer
+            found.checked.append([where.group, where.ip, where.port, one.order.version, answer.status, answer.silent])
 
     def _suspect(self, found: Finding) -> None:
+        """Say what a person should know of a target whose checks nobody answers, and AWS would not say."""
         key = f"{found.where.ip}:{found.where.port}"
         number = self._unanswered[key] = 0 if found.answer.status else self._unanswered.get(key, 0) + 1
-        port = found.order.address
-        if number == SUSPICIOUS and port is not None and not found.answer.silent and not ports.listens(port):
+        port, where = found.order.address, f"the task at {key}"
+        if port is None:
+            return
+        if found.answer.silent and number == SILENT:
             self.hints.say(
-                f"the task at {key} runs, and nothing listens on {LOOPBACK}:{port}: an application in a world with "
+                f"{where} takes connections on {LOOPBACK}:{port} and does not answer: GET {found.order.path} was "
+                f"waited for {found.order.timeout:g} s of the wall, {number} times"
+            )
+        elif not found.answer.silent and number == SUSPICIOUS and not ports.listens(port):
+            self.hints.say(
+                f"{where} runs, and nothing listens on {LOOPBACK}:{port}: an application in a world with "
                 "live traffic must listen on the port that its environment variable PORT names"
             )
 
-    def _take_requests(self, world: World, pace: Pace) -> None:
+    def _take_requests(self, world: World, found: Report, pace: Pace) -> None:
         if self.balancer is None:
             return
-        by_balancer: dict[str, list[Record]] = {}
         known = elbv2.store(world)
         for line in self.balancer.seen.lines():
             record = seen.record(
                 line, names=self.balancer.names, pace=pace, listener=known.listeners.get, trace=self._trace
             )
             if record is not None:
-                by_balancer.setdefault(known.listeners[record.listener].load_balancer, []).append(record)
-        for arn, records in by_balancer.items():
-            traffic.observe(world, arn, records)
+                found.add_request(record)
 
     def _trace(self) -> str:
         self._number += 1

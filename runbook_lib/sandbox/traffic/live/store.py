@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class LiveStore:
-    """Whether the next look is planned, how the checks of the targets went, and what came of the load."""
+    """Starts of tasks that were asked for and not answered yet, how checks of targets went, what came of the load."""
 
-    ticking: bool = False
+    asked: dict[str, None] = field(default_factory=dict)  # ARNs, in order
     streaks: dict[tuple[str, str, int], Streak] = field(default_factory=dict)  # by group, address and port
+    lost: dict[str, None] = field(default_factory=dict)  # log groups that are gone, and with them what is written
     load: LoadTally = field(default_factory=LoadTally)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,23 +33,30 @@ class Minute:
 
 @dataclass
 class LoadTally:
-    """All requests by minute, the newest failures, and latencies by millisecond."""
+    """All requests by minute, the newest failures, and latencies by millisecond.
 
+    What failed before a target was healthy for the first time is counted apart: there was nobody yet to be hurt.
+    """
+
+    begun: float | None = None  # when a target was healthy for the first time
+    early: int = 0
     minutes: dict[int, Minute] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     milliseconds: Counter[int] = field(default_factory=Counter)
 
-    def add(self, line: bytes, in_world: Callable[[float], float]) -> None:
-        """Count a line of the generator."""
-        due, latency, status, trouble, version = json.loads(line)
-        at = in_world(due)
+    def add(self, at: float, latency: float, status: int, trouble: str, version: str) -> None:
+        """Count a request: when it was due (the world's time), milliseconds, and what came of it (generator.py)."""
         minute = self.minutes.setdefault(int(at // MINUTE) * MINUTE, Minute())
         minute.sent += 1
         minute.statuses[str(status) if status else trouble] += 1
         self.milliseconds[round(latency)] += 1
         if version:
             minute.versions[version] += 1
-        if not status or status >= HURTS:
+        if status and status < HURTS:
+            return
+        if self.begun is None or at < self.begun:
+            self.early += 1
+        else:
             minute.failed += 1
             self.failures.append(Failure(at, status, trouble, version))
             del self.failures[:-KEPT]
@@ -66,6 +71,7 @@ class LoadTally:
         return {
             "sent": sum(minute.sent for minute in chosen),
             "failed": sum(minute.failed for minute in chosen),
+            "early": self.early,
             "statuses": dict(sorted(statuses.items())),
             "versions": dict(sorted(versions.items())),
             "milliseconds": {name: self.percentile(share) for name, share in (("p50", 50), ("p99", 99), ("max", 100))},

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook_lib.sandbox.traffic.live import image
+from runbook_lib.sandbox.traffic.live import image, ports
 from runbook_lib.sandbox.traffic.live.container import Container, Exit, Inbox, News
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
@@ -40,6 +40,7 @@ class Running:
     root: Path
     ports: dict[int, int]  # the container's port -> that of loopback
     streams: dict[str, Stream]
+    opened: list[list[Any]]  # [log group, stream, make the group], of the containers that were started
     patience: float
     containers: dict[str, Container] = field(default_factory=dict)
     stop_after: int | None = None
@@ -61,11 +62,13 @@ class Tasks:
 
     def start(self, world: World, task: Task) -> None:
         """Start all containers of a task, or none; raises CannotStart."""
-        declared = _declared(world, task)
+        over = {one.name for one in task.containers if one.status == "STOPPED"}  # of a task that is started anew
+        declared = [one for one in _declared(world, task) if one["name"] not in over]
         running = self._running[task.arn] = Running(
             root=self._folder / task.id,
             ports={port: self._ports.take() for one in declared for port in _container_ports(one)},
             streams={one["name"]: stream for one in declared if (stream := Stream.of(one, task.id))},
+            opened=[],
             patience=max(LEAST_PATIENCE, max(one.get("stopTimeout", STOP_TIMEOUT) for one in declared) / self._scale),
         )
         try:
@@ -97,15 +100,15 @@ class Tasks:
             override=_override(task, name),
             more=self._more(world, task, running, declared),
         )
-        if name in running.streams:
-            options = declared["logConfiguration"]["options"]
-            self.logs.open(world, running.streams[name], create_group=options.get("awslogs-create-group") == "true")
         try:
             made = Container(self._leash, start, task=task.arn, name=name, tell=self.inbox.put)
         except OSError as error:
             reason = f'{image.RUNC}exec: "{start.command[0]}": {error.strerror}: unknown'
             raise CannotStart(reason, "the program cannot run on this machine") from error
         running.containers[name] = made
+        if name in running.streams:
+            stream, options = running.streams[name], declared["logConfiguration"]["options"]
+            running.opened.append([stream.group, stream.name, options.get("awslogs-create-group") == "true"])
 
     def _warn(self, task: Task, contents: image.Contents) -> None:
         place = f"image {_uri(task, task.main).rpartition('/')[2]}"
@@ -175,10 +178,21 @@ class Tasks:
         """The tasks that run here."""
         return tuple(self._running)
 
+    def opened(self, arn: str) -> list[list[Any]]:
+        """The log streams that a task writes into: [log group, stream, make the group]."""
+        return self._running[arn].opened
+
     def stream(self, arn: str, container: str) -> Stream | None:
         """Where a container's lines go."""
         running = self._running.get(arn)
         return running.streams.get(container) if running else None
+
+    def listen(self, arn: str) -> bool:
+        """Whether a task has opened all its ports; one that has ended will not any more."""
+        running = self._running.get(arn)
+        if running is None or not any(one.lives for one in running.containers.values()):
+            return True
+        return all(ports.listens(port) for port in running.ports.values())
 
     def address(self, arn: str, port: int) -> int | None:
         """The port of loopback behind a task's container port; None where it has none."""

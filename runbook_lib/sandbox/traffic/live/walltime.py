@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runbook_lib.sandbox.clocks import ScaledClock
+
+OFTEN = 0.05  # seconds between two questions
 
 
 def now() -> float:
@@ -13,19 +16,25 @@ def now() -> float:
     return time.time()
 
 
+def wait_until(true: Callable[[], bool], *, at_most: float) -> None:
+    """Wait until something is so, at most so many seconds."""
+    end = time.monotonic() + at_most
+    while not true() and time.monotonic() < end:
+        time.sleep(OFTEN)
+
+
 @dataclass(frozen=True)
 class Pace:
-    """How the world's time runs beside the wall's at a moment."""
+    """How the world's time ran beside the wall's, up to a moment."""
 
-    wall: float  # epoch seconds
-    world: float  # epoch seconds
-    scale: float  # seconds of the world in one of the wall
+    clock: ScaledClock
+    ahead: float  # by how many seconds the epoch is ahead of what the clock calls the wall
 
     @classmethod
     def of(cls, clock: ScaledClock) -> Pace:
-        """The pace of a clock now."""
-        return cls(now(), clock.due(), clock.scale)
+        """The pace of a clock until now."""
+        return cls(clock, now() - clock.wall())
 
     def in_world(self, wall: float) -> float:
-        """The world's time at a moment of the wall."""
-        return self.world + (wall - self.wall) * self.scale
+        """The world's time at a moment of the wall that is past; where the world stood still, that of standing."""
+        return min(self.clock.at(wall - self.ahead), self.clock.world.now)

@@ -1,0 +1,251 @@
+"""Asking a question of an access log: which files, who counts them, and how far it has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runbook_lib.accesslog import files as names
+from runbook_lib.accesslog.counting import connect, quoted
+from runbook_lib.accesslog.damage import Damage, as_damage
+from runbook_lib.accesslog.files import LogFile, LogSource
+from runbook_lib.accesslog.histogram import Histogram, as_histogram
+from runbook_lib.accesslog.shelf import FileCount, Reject, Shelf, shelf
+from runbook_lib.accesslog.statements import HISTOGRAM, Question, damage
+from runbook_lib.accesslog.window import Window
+from runbook_lib.errors import BadInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SAMPLES = 3  # of each reason
+MOST_BYTES = 100 << 30  # a day of a very busy service, packed: half an hour on two cores
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a reading has come; seconds are those of this machine."""
+
+    files: int
+    of_files: int
+    bytes: int
+    of_bytes: int
+    seconds: float
+    fresh: int = 0  # bytes that were really read: the rest was counted before
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take, None while nothing tells."""
+        return (self.of_bytes - self.bytes) * self.seconds / self.fresh if self.fresh else None
+
+    def __str__(self) -> str:
+        left = "" if self.left is None else f", {self.left:.0f} s left"
+        return f"{self.files} of {self.of_files} files, {self.bytes / 1e6:.1f} of {self.of_bytes / 1e6:.1f} MB{left}"
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What an engine found: Parquet files with rows of the question, and a note of every file that was read."""
+
+    rows: tuple[Path, ...]
+    files: tuple[FileCount, ...]
+
+
+class Engine(Protocol):
+    """Counts the lines of files; every engine gives the same numbers."""
+
+    def count(
+        self,
+        question: Question,
+        source: LogSource,
+        files: tuple[LogFile, ...],
+        window: Window,
+        shelf: Shelf,
+        tell: Tell | None,
+    ) -> Counted: ...
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What an answer rests on: files read, lines in them, those rejected and why, and what is not there.
+
+    `outside` are good lines in those files that are not of the window; `troubled` files are named with what is wrong.
+    `gaps` are the ends of five-minute intervals of which no file was there: nobody asked, or the file is late or lost.
+    """
+
+    place: str
+    window: Window
+    files: int
+    bytes: int
+    lines: int
+    counted: int
+    rejects: tuple[Reject, ...]  # up to SAMPLES of each reason, each with the number of its lines in a file
+    rejected: dict[str, int]  # reason -> lines
+    troubled: tuple[tuple[str, str], ...]
+    gaps: tuple[datetime, ...]
+
+    @property
+    def outside(self) -> int:
+        return self.lines - self.counted - sum(self.rejected.values())
+
+    def sentences(self) -> tuple[str, ...]:
+        """What has to be said about it, the first sentence always."""
+        from runbook_lib.accesslog.statements import REASONS
+
+        said = [
+            f"{self.counted:,} requests from {self.lines:,} lines in {self.files} files ({self.bytes / 1e6:.1f} MB) "
+            f"of {self.place}; {self.outside:,} lines are of another time."
+        ]
+        said += [f"{n:,} lines were not counted: {REASONS[why]}." for why, n in sorted(self.rejected.items())]
+        said += [f"{name} is {what}; what could be read of it was counted." for name, what in self.troubled]
+        if self.gaps:
+            said.append(
+                f"Of {len(self.gaps)} five-minute intervals there is no file, the first ends at "
+                f"{self.gaps[0]:%Y-%m-%dT%H:%M}Z: nobody asked, or the file is late or lost."
+            )
+        return tuple(said)
+
+
+def read_access_logs(
+    source: LogSource,
+    window: Window,
+    *,
+    engine: Engine | None = None,
+    cache: Path | None = None,
+    tell: Tell | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> Histogram:
+    """Every request of the window, by minute, target group, status codes and milliseconds: exact whatever the engine.
+
+    Raises NoAccessLog when there is nothing to read, and BadInput when there is more than `most_bytes`.  With a
+    `cache` folder a reading that was interrupted goes on where it was.
+    """
+    with shelf(cache) as kept:
+        files, found = _ask(HISTOGRAM, source, window, engine, kept, tell, most_bytes)
+        rows = _merged(HISTOGRAM, found, window, kept)
+        coverage = _coverage(source, window, files, found.files, int(sum(rows["n"])))
+    return as_histogram(rows, window, coverage)
+
+
+def read_damage(
+    source: LogSource,
+    window: Window,
+    *,
+    slow_ms: int,
+    engine: Engine | None = None,
+    cache: Path | None = None,
+    tell: Tell | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> Damage:
+    """Requests, failures and slow answers of the window by path, client, status, target, node and user agent.
+
+    Slow is an answer of a target after more than `slow_ms` milliseconds.  Raises as read_access_logs does.
+    """
+    if slow_ms < 0:
+        raise BadInput(seen=f"slow_ms {slow_ms}", wanted="milliseconds, 0 or more", next_step="correct it")
+    question = damage(slow_ms)
+    with shelf(cache) as kept:
+        files, found = _ask(question, source, window, engine, kept, tell, most_bytes)
+        rows = _merged(question, found, window, kept)
+        # Every request has one status, so those rows hold each once; folded rows are part of the sum.
+        counted = int(sum(rows["n"][rows["dimension"] == "status"]))
+        coverage = _coverage(source, window, files, found.files, counted)
+    return as_damage(rows, window, slow_ms, coverage)
+
+
+def _ask(
+    question: Question,
+    source: LogSource,
+    window: Window,
+    engine: Engine | None,
+    kept: Shelf,
+    tell: Tell | None,
+    most_bytes: int,
+) -> tuple[tuple[LogFile, ...], Counted]:
+    from runbook_lib.accesslog.duck import DuckDB
+
+    files = source.files(window)
+    size = sum(file.size for file in files)
+    if size > most_bytes:
+        raise BadInput(
+            where="the access log",
+            seen=f"{len(files)} files with {size / 1e9:.1f} GB in {window}",
+            wanted=f"at most {most_bytes / 1e9:.1f} GB",
+            next_step="narrow the window, or raise most_bytes; Dask and Athena share the work among machines",
+        )
+    return files, (engine or DuckDB()).count(question, source, files, window, kept, tell)
+
+
+def _merged(question: Question, found: Counted, window: Window, kept: Shelf) -> dict[str, Any]:
+    """The rows of all files added up, in the order of their keys: one numpy array a column."""
+    keys, sums = ", ".join(question.keys), ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in question.sums)
+    if not found.rows:
+        return _nothing(question)
+    paths = ", ".join(quoted(str(path)) for path in found.rows)
+    sql = f"""SELECT {keys}, {sums} FROM read_parquet([{paths}])
+        WHERE minute >= {quoted(window.first)} AND minute < {quoted(window.behind)} GROUP BY {keys} ORDER BY {keys}"""
+    with connect(kept.work, threads=1) as db:
+        return dict(db.execute(sql).fetchnumpy())
+
+
+def _nothing(question: Question) -> dict[str, Any]:
+    import numpy
+
+    return {
+        name: numpy.array([], dtype="O" if name in question.keys else "i8") for name in (*question.keys, *question.sums)
+    }
+
+
+def _coverage(
+    source: LogSource, window: Window, files: Sequence[LogFile], found: Sequence[FileCount], counted: int
+) -> Coverage:
+    rejected: dict[str, int] = {}
+    for one in found:
+        for reject in one.rejects:
+            rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.n
+    return Coverage(
+        place=source.place,
+        window=window,
+        files=len(files),
+        bytes=sum(file.size for file in files),
+        lines=sum(one.lines for one in found),
+        counted=counted,
+        rejects=tuple(_samples(found)),
+        rejected=rejected,
+        troubled=tuple((one.name.rpartition("/")[2], one.trouble) for one in found if one.trouble),
+        gaps=names.gaps(files, window),
+    )
+
+
+def _samples(found: Iterable[FileCount]) -> Iterator[Reject]:
+    """The first few of each reason, by their text: the same ones whatever order the files were read in."""
+    shown: dict[str, int] = {}
+    every = [reject for one in found for reject in one.rejects]
+    for reject in sorted(every, key=lambda reject: (reject.reason, reject.sample)):
+        shown[reject.reason] = shown.get(reject.reason, 0) + 1
+        if shown[reject.reason] <= SAMPLES:
+            yield reject
+
+
+class Meter:
+    """Counts files as they are done, and tells."""
+
+    def __init__(self, files: Sequence[LogFile], tell: Tell | None) -> None:
+        self._tell, self._began = tell, time.monotonic()
+        self._of_files, self._of_bytes = len(files), sum(file.size for file in files)
+        self._files = self._bytes = self._fresh = 0
+
+    def done(self, file: LogFile, *, fresh: bool) -> None:
+        """One more is counted; `fresh` when it was read just now."""
+        self._files += 1
+        self._bytes += file.size
+        self._fresh += file.size if fresh else 0
+        if self._tell is not None:
+            seconds = time.monotonic() - self._began
+            self._tell(Progress(self._files, self._of_files, self._bytes, self._of_bytes, seconds, self._fresh))

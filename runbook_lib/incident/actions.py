@@ -1,0 +1,73 @@
+"""What is to be done after an incident, from what was found; each item says where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from runbook_lib.incident.causes.facts import STRONG
+from runbook_lib.incident.look import Incident
+from runbook_lib.params import Alarms
+from runbook_lib.table import Table, table
+
+QUICK = timedelta(minutes=2)  # a judge of every request needs no more (error rates of some percent)
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to do, and why."""
+
+    what: str
+    why: str
+
+
+def items(incident: Incident, alarms: Alarms, *, bad_commit: str | None, logs: bool) -> tuple[Item, ...]:
+    """The action items; `bad_commit` is what the next push would deploy again, `logs` whether access logs are kept."""
+    return tuple(_items(incident, alarms, bad_commit, logs))
+
+
+def table_of(found: Iterable[Item]) -> Table:
+    """The items, numbered."""
+    rows = [{"no": number, "what": item.what, "why": item.why} for number, item in enumerate(found, 1)]
+    return table("Action items", rows, ("no", "what", "why"))
+
+
+def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: bool) -> Iterator[Item]:
+    if incident.harm is None or incident.intervals is None or incident.damage is None:
+        return
+    strong = [cause for cause in incident.causes if cause.weight == STRONG]
+    for cause in strong:
+        told = f"; failure modes {', '.join(cause.modes)}: `runbook explain {cause.modes[0]}`" if cause.modes else ""
+        yield Item(f"Mend the cause: {cause.what}", f"{cause.evidence[0]}{told}")
+    if not strong:
+        yield Item("Find the cause", "no evidence is strong: the tables above show what was read, and what is missing")
+    if bad_commit:
+        yield Item(
+            f"Revert or mend commit {bad_commit[:7]} before Deploy is opened", "the next push would deploy it again"
+        )
+    slow = incident.intervals.to_detect
+    if slow is None:
+        yield Item("Add an alarm that sees this", "nothing noticed it in the window")
+    elif slow > QUICK:
+        patience = f"{alarms.breaching_minutes} of {alarms.evaluation_minutes} minutes"
+        yield Item(
+            "Notice it sooner",
+            f"it took {_minutes(slow)} to detect; the alarms want {patience} and follow by some more",
+        )
+    if incident.intervals.decided.at is None:
+        yield Item("Decide beforehand who goes back, and when", "nobody acted in the window")
+    if incident.damage.budget.burnt and incident.damage.budget.burnt > 1:
+        burnt = f"{100 * incident.damage.budget.burnt:.0f} % of the error budget"
+        yield Item("Release in smaller first steps", f"this incident alone took {burnt}")
+    if not logs:
+        yield Item(
+            "Let the load balancer write access logs", "without them clients and paths that were hurt are not known"
+        )
+    for gap in incident.timeline.gaps:
+        if "refused" in gap.missing:
+            yield Item(f"Let the runbooks read {gap.source}", gap.missing)
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{span.total_seconds() / 60:.0f} min"

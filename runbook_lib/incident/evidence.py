@@ -1,0 +1,54 @@
+"""A look that is kept: what AWS forgets after an hour, two weeks or three months can be read again from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from runbook_lib.errors import BadInput
+from runbook_lib.incident.look import Seen
+from runbook_lib.incident.window import Window
+
+NAME = "incident.json"
+
+
+def save(seen: Seen, path: Path) -> None:
+    """Write everything that was read into a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_adapter().dump_json(seen, indent=1))
+
+
+def load(path: Path) -> Seen:
+    """A look as it was kept; raises BadInput, with the file and what is wrong, for anything else."""
+    try:
+        return _adapter().validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise _bad(path, "no such file") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise _bad(path, f"{place or 'the file'}: {first['msg']}") from None
+
+
+def covering(folder: Path, service: str, window: Window) -> tuple[Path, ...]:
+    """The kept looks below a folder that cover a window of a service, the newest first."""
+    found = []
+    for path in sorted(folder.rglob(NAME)):
+        kept = load(path)
+        if kept.service == service and kept.window.start <= window.start and window.end <= kept.window.end:
+            found.append((kept.read_at, path))
+    return tuple(path for _, path in sorted(found, reverse=True))
+
+
+def _adapter() -> TypeAdapter[Seen]:
+    return TypeAdapter(Seen)
+
+
+def _bad(path: Path, seen: str) -> BadInput:
+    return BadInput(
+        where=str(path),
+        seen=seen,
+        wanted=f"{NAME} as 60_post_incident keeps it beside its journal",
+        next_step="name the file of an earlier look, or look at a window that AWS still remembers",
+    )

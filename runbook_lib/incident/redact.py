@@ -1,0 +1,58 @@
+"""What a report must not carry: secrets, account numbers, addresses of clients, and people's names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runbook_lib.journal import HIDDEN
+from runbook_lib.table import Table
+
+# Access keys (IAM user guide, reference_identifiers: AKIA and ASIA), bearer tokens, values behind telling names, and
+# passwords in addresses.
+SECRETS = (
+    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
+    re.compile(r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/=-]{8,}"),
+    re.compile(r"(?i)\b((?:secret|password|passwd|token|credential|api_?key)[a-z_]*\s*[=:]\s*)[^\s,;\"']+"),
+    re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@"),
+)
+ACCOUNT = re.compile(r"(?<![0-9a-f-])\d{12}(?![0-9a-f-])")
+MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+
+
+@dataclass
+class Redactor:
+    """Hides what a report must not carry; the same person or address is the same word throughout."""
+
+    people: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def know(self, names: Iterable[str]) -> Redactor:
+        """The names of people that are to be hidden; those of services are not."""
+        for name in names:
+            if name and not name.startswith(("AWS", "aws")) and "amazonaws.com" not in name:
+                self.people.setdefault(name, f"person-{len(self.people) + 1}")
+        return self
+
+    def text(self, text: str) -> str:
+        """A text without what is to be hidden."""
+        for pattern in SECRETS:
+            text = pattern.sub(lambda found: f"{found.group(1) if found.lastindex else ''}{HIDDEN}", text)
+        text = MAIL.sub(lambda found: self._person(found.group()), text)
+        for name, word in sorted(self.people.items(), key=lambda one: -len(one[0])):
+            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", word, text)
+        text = ACCOUNT.sub("account", text)
+        return ADDRESS.sub(lambda found: self._address(found.group()), text)
+
+    def table(self, found: Table) -> Table:
+        """A table without what is to be hidden."""
+        rows = tuple(tuple(self.text(cell) for cell in row) for row in found.rows)
+        return Table(self.text(found.title), found.headings, rows)
+
+    def _person(self, name: str) -> str:
+        return self.people.setdefault(name, f"person-{len(self.people) + 1}")
+
+    def _address(self, address: str) -> str:
+        return self.addresses.setdefault(address, f"address-{len(self.addresses) + 1}")

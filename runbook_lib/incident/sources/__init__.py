@@ -1,0 +1,39 @@
+"""Everybody who knows something of what happened, each asked in its own module; one that cannot answer says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runbook_lib.account import Account
+from runbook_lib.incident.sources import deployments, pipeline, tasks, trail, watching
+from runbook_lib.incident.told import Told
+from runbook_lib.incident.window import Window
+from runbook_lib.system import System
+
+Reader = Callable[[Account, System, Window], Told]
+READERS: dict[str, Reader] = {
+    "CodePipeline": pipeline.runs,
+    "CodeBuild": pipeline.builds,
+    "CodeDeploy": deployments.lifecycles,
+    "ECS service": tasks.events,
+    "ECS tasks": tasks.stopped,
+    "Auto Scaling": tasks.scaling,
+    "CloudWatch alarms": watching.alarms,
+    "Logs": watching.errors,
+    "CloudTrail": trail.changes,
+}
+
+
+def ask(account: Account, system: System, window: Window) -> tuple[Told, ...]:
+    """What each source tells of a window; a refusal of AWS's is its answer, and the others are asked all the same."""
+    return tuple(_ask(name, read, account, system, window) for name, read in READERS.items())
+
+
+def _ask(name: str, read: Reader, account: Account, system: System, window: Window) -> Told:
+    from botocore.exceptions import ClientError
+
+    try:
+        return read(account, system, window)
+    except ClientError as error:
+        told = error.response["Error"]
+        return Told(name, missing=f"{error.operation_name} was refused: {told['Code']}: {told.get('Message', '')}")

@@ -1,0 +1,56 @@
+"""The runbooks' own journals: what was judged, decided and done, by the clock of the machine that ran them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from statistics import median
+
+from runbook_lib.incident.told import Entry, Told
+from runbook_lib.incident.window import Window
+from runbook_lib.journal import Entry as Line
+
+SOURCE = "journal"
+ALLOWED = timedelta(seconds=5)  # between two clocks and the calls' own time: less is no skew
+
+
+def told(lines: Iterable[Line], window: Window, *, trail: Sequence[Entry]) -> Told:
+    """What the journals say of a window, by AWS's clock: calls that CloudTrail tells too show how far it is off."""
+    found = [entry for line in lines for entry in _entries(line)]
+    skew = skew_of(found, trail)
+    moved = tuple(replace(entry, at=entry.at - skew) for entry in found)
+    kept = tuple(entry for entry in moved if window.holds(entry.at))
+    ahead = "ahead of" if skew > timedelta(0) else "behind"
+    far = abs(skew).total_seconds()
+    said = f"the runner's clock was {far:.0f} s {ahead} AWS's: its times are corrected" if skew else ""
+    return Told(SOURCE, kept, missing=said)
+
+
+def skew_of(entries: Sequence[Entry], trail: Sequence[Entry]) -> timedelta:
+    """How far the journals' clock is ahead of AWS's, by the calls that both told; 0 where it does not matter.
+
+    A call is matched with the nearest of its name within ten minutes; at least two are wanted.
+    """
+    apart = []
+    for entry in entries:
+        same = [other.at for other in trail if other.fact == entry.fact]
+        nearest = min((entry.at - at for at in same), key=abs, default=None)
+        if nearest is not None and abs(nearest) < timedelta(minutes=10):
+            apart.append(nearest.total_seconds())
+    found = timedelta(seconds=round(median(apart))) if len(apart) > 1 else timedelta(0)
+    return found if abs(found) > ALLOWED else timedelta(0)
+
+
+def _entries(line: Line) -> Iterator[Entry]:
+    at, told = datetime.fromisoformat(line.at), line.fields
+    if line.kind == "step" and told.get("done"):
+        action = told["call"].partition(":")[2]
+        yield Entry(at, "change", f"runbook: {action} {told['touches']}", SOURCE, f"call {action}")
+    elif line.kind == "checks":
+        yield Entry(at, "run", f"{told['title']}: {told['verdict']}", SOURCE, f"checks {told['title']} {line.number}")
+    elif line.kind == "gate":
+        what = "opened" if told.get("opened") else "closed"
+        yield Entry(at, "run", f"gate {told.get('title', '')} {what}", SOURCE, f"gate {line.number} {line.at}")
+    elif line.kind == "decide":
+        yield Entry(at, "run", str(told["said"]), SOURCE, f"decide {line.number} {line.at}")

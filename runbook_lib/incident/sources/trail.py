@@ -1,0 +1,59 @@
+"""CloudTrail: who changed what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from runbook_lib.account import Account
+from runbook_lib.incident import links
+from runbook_lib.incident.told import Entry, Told
+from runbook_lib.incident.window import Window
+from runbook_lib.system import System
+
+SOURCE = "CloudTrail"
+KEPT = timedelta(days=90)  # the event history (CloudTrail user guide, view-cloudtrail-events)
+LAG = timedelta(minutes=15)  # about 5 minutes on average, 15 are seen; no source promises a limit
+MOST = 1_000  # events; LookupEvents answers two calls a second, of 50 events each
+# What services do for themselves all the time, and says nothing about a change.
+NOISE = frozenset({"CreateLogStream", "AssumeRole"})
+
+
+def changes(account: Account, system: System, window: Window) -> Told:
+    """The calls that changed something of this system, refused ones too, with who made them."""
+    pages = (
+        account.client("cloudtrail")
+        .get_paginator("lookup_events")
+        .paginate(
+            LookupAttributes=[{"AttributeKey": "ReadOnly", "AttributeValue": "false"}],
+            StartTime=window.start,
+            EndTime=window.end,
+            PaginationConfig={"MaxItems": MOST},
+        )
+    )
+    found = [event for page in pages for event in page["Events"]]
+    ours = [event for event in found if event["EventName"] not in NOISE and system.name in event["CloudTrailEvent"]]
+    return Told(SOURCE, tuple(_entry(system, event) for event in ours), missing=_missing(account, window, len(found)))
+
+
+def _missing(account: Account, window: Window, many: int) -> str:
+    now = account.clock.now()
+    parts = [
+        f"the event history goes back {KEPT.days} days" if window.start < now - KEPT else "",
+        f"events follow by some minutes: incomplete until {window.end + LAG:%H:%M}" if window.end + LAG > now else "",
+        f"only the newest {MOST} events were read" if many >= MOST else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _entry(system: System, event: Mapping[str, Any]) -> Entry:
+    told = json.loads(event["CloudTrailEvent"])
+    refused = f", refused: {told['errorCode']}" if told.get("errorCode") else ""
+    touched = ", ".join(resource["ResourceName"].rpartition("/")[2] for resource in event.get("Resources", ()))
+    who = event.get("Username") or told.get("userIdentity", {}).get("invokedBy") or "somebody"
+    name = event["EventName"]
+    what = f"{who}: {name}{f' {touched}' if touched else ''}{refused}"
+    link = links.event(system, event["EventId"])
+    return Entry(event["EventTime"], "change", what, SOURCE, f"call {name}", link, who)

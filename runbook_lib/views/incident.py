@@ -1,0 +1,172 @@
+"""Charts of an incident by the clock: what users felt, by role, with what happened above it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from runbook_lib.incident.harm import Harm
+from runbook_lib.incident.look import Incident
+from runbook_lib.incident.roles import BLUE, GREEN, LIVE, role_of
+from runbook_lib.metric import Minute
+from runbook_lib.views import charts
+from runbook_lib.views.axis import DPI, GREY, SIZE
+from runbook_lib.views.charts import MIDDLE, Chart, Points
+
+COLOURS: dict[str, dict[str, Any]] = {
+    LIVE: {"color": "#555555", "linestyle": "-", "linewidth": 2.0, "marker": "o", "markersize": 3.5},
+    BLUE: charts.STYLE["blue"],
+    GREEN: charts.STYLE["green"],
+}
+HARM = "#D55E00"
+TOLD = ("alarm", "delivery", "run")  # what is written into the picture
+APART = 0.022  # of the width: names that are closer cover each other
+
+
+def errors(incident: Incident) -> Chart:
+    """The share of failed requests of each role, minute by minute, in percent."""
+    title = "Failed requests by role"
+    series = _series(incident, lambda minute: None if minute.error_rate is None else 100 * minute.error_rate)
+    figure, plot = _figure(incident, title, "percent of requests")
+    _draw(plot, incident, series)
+    return _chart(title, _sentence(incident, series, "%"), incident, series, figure, plot)
+
+
+def latency(incident: Incident) -> Chart:
+    """The p99 of each role's response time, minute by minute, in milliseconds."""
+    title = "Response time by role (p99)"
+    series = _series(incident, lambda minute: None if minute.p99 is None else 1000 * minute.p99)
+    figure, plot = _figure(incident, title, "milliseconds")
+    _draw(plot, incident, series)
+    return _chart(title, _sentence(incident, series, "ms"), incident, series, figure, plot)
+
+
+def requests(incident: Incident) -> Chart:
+    """The requests of each role, minute by minute."""
+    title = "Requests by role"
+    series = _series(incident, lambda minute: minute.requests)
+    figure, plot = _figure(incident, title, "requests a minute")
+    _draw(plot, incident, series)
+    return _chart(title, _sentence(incident, series, "requests a minute"), incident, series, figure, plot)
+
+
+def _series(incident: Incident, value: Any) -> dict[str, list[tuple[datetime, float]]]:
+    """The points of each role; a role of another deployment, or after another one, is a line of its own."""
+    found: dict[str, list[tuple[datetime, float]]] = {}
+    for minute in incident.seen.measured.minutes:
+        role = _role(incident, minute)
+        point = value(minute) if minute.requests else None
+        if role and point is not None:
+            found.setdefault(role, []).append((minute.at + MIDDLE, float(point)))
+    return found
+
+
+def _role(incident: Incident, minute: Minute) -> str | None:
+    tenure = role_of(incident.seen.tenures, minute.group, minute.at + MIDDLE)
+    return tenure.role if tenure else None
+
+
+def _sentence(incident: Incident, series: dict[str, list[tuple[datetime, float]]], unit: str) -> str:
+    if incident.harm is None:
+        return "No minute of the window hurt users."
+    during = {role: [v for at, v in points if _in(incident.harm, at)] for role, points in series.items()}
+    worst = ", ".join(f"{max(values):.4g} {unit} on {role}" for role, values in during.items() if values)
+    span = f"{incident.harm.start:%H:%M} to {incident.harm.end:%H:%M}"
+    return f"From {span} the highest minute was {worst or 'not measured'}."
+
+
+def _in(harm: Harm, at: datetime) -> bool:
+    return harm.start <= at < harm.end
+
+
+def _figure(incident: Incident, title: str, unit: str) -> tuple[Any, Any]:
+    from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(SIZE[0], SIZE[1] + 0.4), dpi=DPI, layout="constrained")
+    plot = figure.subplots()
+    plot.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    plot.set_ylabel(unit, fontsize=9)
+    plot.set_xlabel(f"UTC, {incident.seen.window.start:%Y-%m-%d}", fontsize=9)
+    plot.xaxis.set_major_locator(AutoDateLocator(maxticks=9))
+    plot.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=incident.seen.window.start.tzinfo))
+    plot.tick_params(labelsize=8)
+    plot.set_xlim(date2num(incident.seen.window.start), date2num(incident.seen.window.end))
+    plot.grid(axis="y", color="#dddddd", linewidth=0.6)
+    for side in ("top", "right"):
+        plot.spines[side].set_visible(False)
+    return figure, plot
+
+
+def _draw(plot: Any, incident: Incident, series: dict[str, list[tuple[datetime, float]]]) -> None:
+    for role, points in series.items():
+        for number, part in enumerate(_unbroken(points)):
+            x, y = zip(*part, strict=True)
+            # matplotlib leaves names that begin with a line out of its legend: each role is there once.
+            plot.plot(x, y, label=f"_{role}" if number else role, **COLOURS[role])
+    if incident.harm:
+        plot.axvspan(incident.harm.start, incident.harm.end, color=HARM, alpha=0.12, linewidth=0, label="harm")
+    _mark(plot, incident)
+
+
+def _unbroken(points: Sequence[tuple[datetime, float]]) -> Iterable[list[tuple[datetime, float]]]:
+    """A line ends where its role ends: points that are minutes apart are not joined."""
+    part: list[tuple[datetime, float]] = []
+    for at, value in points:
+        if part and at - part[-1][0] > timedelta(minutes=2):
+            yield part
+            part = []
+        part.append((at, value))
+    if part:
+        yield part
+
+
+def _mark(plot: Any, incident: Incident) -> None:
+    """Alarms, deployments and verdicts as lines with their first words; those that would cover another are left out."""
+    window = incident.seen.window
+    room = (window.end - window.start) * APART
+    drawn: list[datetime] = []
+    known = [entry for entry in incident.timeline.of(*TOLD) if not entry.what.startswith(("build", "run", "gate"))]
+    for entry in sorted(known, key=lambda entry: (entry.kind != "alarm", entry.at)):
+        if all(abs(entry.at - other) > room for other in drawn):
+            drawn.append(entry.at)
+            plot.axvline(entry.at, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+            _name(plot, entry.at, _short(entry.what), left=window.end - entry.at < room)
+
+
+def _short(what: str) -> str:
+    words = what.partition(": Threshold")[0].partition(" (")[0].partition(": ALARM_ACTIVE")[0]
+    return words if len(words) <= 44 else f"{words[:42]}..."
+
+
+def _name(plot: Any, at: datetime, text: str, *, left: bool) -> None:
+    plot.annotate(
+        text,
+        (at, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-2 if left else 2, -2),
+        textcoords="offset points",
+        rotation=90,
+        ha="right" if left else "left",
+        va="top",
+        fontsize=6.5,
+        color=GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+    )
+
+
+def _chart(
+    title: str,
+    sentence: str,
+    incident: Incident,
+    series: dict[str, list[tuple[datetime, float]]],
+    figure: Any,
+    plot: Any,
+) -> Chart:
+    start = incident.seen.window.start
+    data: dict[str, Points] = {
+        role: tuple(((at - start).total_seconds() / 60, value) for at, value in points)
+        for role, points in series.items()
+    }
+    return charts.finished(title, sentence, data, figure, plot)

@@ -1,0 +1,202 @@
+"""A bad release: the look back finds its true story, in the sandbox, from what AWS's answers say."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stories
+
+from runbook_lib.account import Account
+from runbook_lib.errors import BadInput, CheckFailed
+from runbook_lib.incident import evidence, look
+from runbook_lib.incident.causes.facts import STRONG
+from runbook_lib.incident.window import Window
+from runbook_lib.story import incident
+from runbook_lib.story.incident import Look
+from runbook_lib.system import System
+
+Story = tuple[Account, System, Look]
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    """Version 3 fails 30 % of its requests; the world in which it did is still there."""
+    yield stories.bad_release()
+    stories.close()
+
+
+def test_a_bad_release_is_found_with_its_times(story: Story) -> None:
+    """Traffic at 14:02, alarm at 14:06, rolled back at 14:07."""
+    _, _, found = story
+    spans = found.incident.intervals
+    assert spans is not None
+    moments = [spans.started, spans.detected.at, spans.decided.at, spans.recovered.at]
+    assert [f"{moment:%H:%M}" for moment in moments if moment] == ["14:02", "14:06", "14:06", "14:07"]
+    assert "ALARM" in spans.detected.by
+    parts = [share.took for share in found.incident.shares]
+    assert sum(parts[:2], parts[0] - parts[0]) == spans.to_detect
+
+
+def test_the_release_is_blamed_and_nothing_else_strongly(story: Story) -> None:
+    """With the revision that carried the errors, the failure mode, and what changed."""
+    _, _, found = story
+    strong = [cause for cause in found.incident.causes if cause.weight == STRONG]
+    assert len(strong) == 1
+    assert "orders:4" in strong[0].what
+    assert "D22" in strong[0].modes
+    fields = {one.field: one for one in found.incident.seen.differences}
+    assert fields["containerDefinitions[orders].environment[APP_ERROR_RATE].value"].is_now == "***"
+    assert fields["containerDefinitions[orders].environment[APP_VERSION].value"].is_now == "3.0.0"
+    assert found.incident.seen.files == ("taskdef.json",)
+
+
+def test_damage_is_told_by_the_role_at_that_time(story: Story) -> None:
+    """Only the new version failed much, and the groups had other roles before."""
+    account, _, found = story
+    hurt = found.incident.damage
+    assert hurt is not None
+    green, blue = hurt.rate(role="green"), hurt.rate(role="blue")
+    assert green is not None
+    assert blue is not None
+    assert 0.27 < green < 0.33
+    assert blue < 0.005
+    # Counted a second time from the load balancer's own metric, without any target group.
+    harm = found.incident.harm
+    assert harm is not None
+    named = {"Name": "LoadBalancer", "Value": _dimension(account)}
+    asked = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount", "Dimensions": [named]}
+    times = {"StartTime": harm.start, "EndTime": harm.end, "Period": 60, "Statistics": ["Sum"]}
+    points = account.client("cloudwatch").get_metric_statistics(**asked, **times)["Datapoints"]
+    assert sum(point["Sum"] for point in points) == hurt.sum("requests")
+
+
+def test_a_fact_that_several_sources_know_is_told_once(story: Story) -> None:
+    """By the earliest, with everybody who told it."""
+    _, _, found = story
+    commits = [entry for entry in found.incident.timeline.entries if entry.fact == "call CreateCommit"]
+    assert [entry.sources for entry in commits if entry.at.hour >= 13] == ["CloudTrail, journal"]
+    kinds = {entry.kind for entry in found.incident.timeline.entries}
+    assert {"change", "delivery", "traffic", "alarm", "task"} <= kinds
+    assert all(entry.link.startswith("https://") for entry in found.incident.timeline.of("alarm"))
+
+
+def test_the_report_says_the_same_in_each_form(story: Story, tmp_path: Path) -> None:
+    """One page that fetches nothing, and Markdown: every number of one is in the other."""
+    _, system, found = story
+    document = incident.document(system, found)
+    paths = document.write(tmp_path, "incident")
+    page, text = paths[0].read_text(encoding="utf-8"), paths[1].read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
+    bare = html.unescape(re.sub(r"<[^>]+>", " ", page.partition("</head>")[2]))
+    assert _numbers(bare) == _numbers(re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text))
+    assert all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_the_report_hides_people_accounts_and_secrets(story: Story, tmp_path: Path) -> None:
+    """What the timeline itself shows to the person who may read the account."""
+    _, system, found = story
+    text = incident.document(system, found).markdown()
+    assert "operator" in str(found.incident.timeline.table())
+    for secret in ("operator", system.account, "0.3"):
+        assert not re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", text)
+    assert "person-1" in text
+
+
+def test_a_look_is_kept_and_read_again(story: Story, tmp_path: Path) -> None:
+    """Everything follows from it again, without AWS."""
+    _, system, found = story
+    path = tmp_path / "one" / evidence.NAME
+    evidence.save(found.incident.seen, path)
+    again = evidence.load(path)
+    assert look.reason(again, system.params.objective, system.params.alarms) == found.incident
+    window = found.incident.seen.window
+    assert evidence.covering(tmp_path, system.service, window) == (path,)
+    assert evidence.covering(tmp_path, "other", window) == ()
+
+
+def test_a_window_that_metrics_have_forgotten_is_answered_from_what_was_kept(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is refused, and says why; nothing is made up."""
+    account, system, found = story
+    monkeypatch.chdir(tmp_path)
+    window = found.incident.seen.window
+    monkeypatch.setattr(look, "expired", lambda account, window: True)
+    with pytest.raises(CheckFailed, match="older than the 15 days"):
+        incident.read(account, system, window)
+    evidence.save(found.incident.seen, tmp_path / "runs" / "x" / evidence.NAME)
+    assert incident.read(account, system, window).incident == found.incident
+
+
+def test_a_file_that_is_no_look_is_refused(story: Story, tmp_path: Path) -> None:
+    """With its name, and what is wrong in it."""
+    path = tmp_path / evidence.NAME
+    with pytest.raises(BadInput, match="no such file"):
+        evidence.load(path)
+    path.write_text(json.dumps({"service": "orders"}))
+    with pytest.raises(BadInput, match=r"incident\.json.*window"):
+        evidence.load(path)
+
+
+def test_a_source_that_may_not_be_read_is_told_as_a_gap(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are asked all the same."""
+    account, system, found = story
+    client = account.client("cloudtrail")
+    error = client.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "LookupEvents")
+
+    def refused(*arguments: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(client, "get_paginator", refused)
+    seen = look.read(account, system, found.incident.seen.window, ())
+    gaps = {one.source: one.missing for one in seen.told if one.missing}
+    assert gaps["CloudTrail"] == "LookupEvents was refused: AccessDeniedException: no"
+    assert len({entry.source for one in seen.told for entry in one.entries}) >= 5
+    again = look.reason(seen, system.params.objective, system.params.alarms)
+    assert [cause.what for cause in again.causes if cause.weight == STRONG] == [found.incident.causes[0].what]
+
+
+def test_a_quiet_window_has_no_harm(story: Story) -> None:
+    """And says so in every table."""
+    account, system, _ = story
+    window = incident.find_window(account, system, "11:00", "11:30")
+    found = incident.read(account, system, window)
+    assert found.incident.harm is None
+    assert found.incident.causes == ()
+    assert "no minute" in str(incident.summary(account, system, found))
+    assert "no minute" in str(incident.causes(account, system, found))
+
+
+def test_a_window_before_everything_is_empty_and_says_so(story: Story) -> None:
+    """No traffic is no proof of health."""
+    account, system, _ = story
+    window = Window(account.clock.now().replace(hour=6, minute=0), account.clock.now().replace(hour=7, minute=0))
+    found = incident.read(account, system, window)
+    assert "no target group had a request" in str(incident.gaps(account, system, found))
+
+
+def test_the_hands_close_and_open_the_way(story: Story) -> None:
+    """Freezing names the bad commit; opening is refused while that commit is the head of the branch."""
+    account, system, found = story
+    assert found.bad_commit is not None
+    plan = incident.plan_hands(account, system, found, "freeze")
+    assert not plan.needed  # the release closed it already
+    refused = incident.check_hands(account, system, found, "unfreeze")
+    assert [answer.seen for answer in refused.bad] == [found.bad_commit[:7]]
+    assert incident.plan_hands(account, system, found, "unfreeze").needed
+    with pytest.raises(BadInput, match="show, freeze, unfreeze"):
+        incident.plan_hands(account, system, found, "thaw")
+
+
+def _dimension(account: Account) -> str:
+    found = account.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    return str(found[0]["LoadBalancerArn"]).partition("loadbalancer/")[2]
+
+
+def _numbers(text: str) -> list[str]:
+    return re.findall(r"\d+(?:\.\d+)?", text.replace("\\", ""))

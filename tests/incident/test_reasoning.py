@@ -1,0 +1,248 @@
+"""The arithmetic of a look back, on facts that are made up so that the answer is known."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
+from runbook_lib.errors import BadInput
+from runbook_lib.incident import harm, roles
+from runbook_lib.incident.causes import Facts, causes, causes_table
+from runbook_lib.incident.changed import differences
+from runbook_lib.incident.damage import damage
+from runbook_lib.incident.redact import Redactor
+from runbook_lib.incident.roles import role_of, tenures
+from runbook_lib.incident.sources import journals
+from runbook_lib.incident.told import Entry, Told, timeline
+from runbook_lib.incident.window import Window, window
+from runbook_lib.journal import Entry as Line
+from runbook_lib.metric import Metrics, Minute
+from runbook_lib.params import Objective
+
+T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+PAIR = ("a", "b")
+WINDOW = Window(T, T + timedelta(minutes=30))
+DEPLOYMENT = Deployment(
+    id="d-1",
+    status="Stopped",
+    creator="user",
+    config="",
+    revision_sha=None,
+    created=T + timedelta(minutes=10),
+    completed=T + timedelta(minutes=16),
+    error=None,
+    rolled_back_by=None,
+    rolls_back=None,
+    description="",
+    events=(LifecycleEvent("AllowTraffic", "Succeeded", T + timedelta(minutes=11), None, None),),
+    shares=(TrafficShare("Blue", "PRIMARY", "a", 50, 2, 2), TrafficShare("Green", "ACTIVE", "b", 50, 2, 2)),
+)
+
+
+def minute(number: int, group: str, requests: float, failed: float, p99: float = 0.09, p50: float = 0.04) -> Minute:
+    return Minute(T + timedelta(minutes=number), group, requests, failed, failed, p50, p99, p99, 2, 0)
+
+
+def facts(minutes: list[Minute], *deployments: Deployment, told: tuple[Entry, ...] = ()) -> Facts:
+    measured = Metrics(WINDOW.start, WINDOW.end, tuple(sorted(minutes, key=lambda m: (m.at, m.group))))
+    found = harm.find(measured, Objective())
+    assert found is not None
+    who = tenures(deployments, {"d-1": "orders:4"}, pair=PAIR, live="a", former="orders:3", window=WINDOW)
+    hurt = damage(measured, who, found, Objective(), requests_in_days=1_000_000)
+    line = timeline([Told("x", told)])
+    return Facts(found, measured, who, hurt, line, deployments, (), None)
+
+
+def quiet(group: str = "a", *, but: range = range(0)) -> list[Minute]:
+    return [minute(n, group, 3000, 3) for n in range(30) if n not in but]
+
+
+@pytest.mark.parametrize(("count", "mean"), [(1, 0.5), (5, 1.0), (40, 12.0), (120, 90.0), (3, 0.001), (900, 600.0)])
+def test_the_tail_of_poisson_is_exact(count: int, mean: float) -> None:
+    """Against the sum of all terms below it, in whole fractions of e."""
+    below = math.fsum(math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in range(count))
+    assert harm.tail(count, mean) == pytest.approx(1 - below, rel=1e-6, abs=1e-12)
+
+
+@given(st.integers(1, 500), st.floats(0.01, 400))
+def test_more_failures_are_never_more_likely(count: int, mean: float) -> None:
+    """And a chance is a chance."""
+    assert 0 <= harm.tail(count + 1, mean) <= harm.tail(count, mean) <= 1
+
+
+def test_chance_alone_is_no_harm() -> None:
+    """Three failures of 3,000 a minute, at most nine in some: what the objective allows."""
+    minutes = [minute(n, "a", 3000, 3 + (n % 7)) for n in range(30)]
+    assert harm.find(Metrics(T, WINDOW.end, tuple(minutes)), Objective()) is None
+
+
+def test_good_minutes_between_bad_ones_do_not_end_an_incident() -> None:
+    """Two good ones do not, a quarter of an hour does; the worst stretch is the incident."""
+    bad = {5: 200, 8: 300, 25: 100}
+    minutes = [minute(n, "a", 3000, bad.get(n, 3)) for n in range(30)]
+    found = harm.find(Metrics(T, WINDOW.end, tuple(minutes)), Objective())
+    assert found is not None
+    assert (found.start, found.end) == (T + timedelta(minutes=5), T + timedelta(minutes=9))
+
+
+def test_slow_is_harm_only_where_it_is_not_usual() -> None:
+    """A service that always takes 400 ms breaks its objective, but nothing happened."""
+    usual = [minute(n, "a", 3000, 3, p99=0.4) for n in range(30)]
+    assert harm.find(Metrics(T, WINDOW.end, tuple(usual)), Objective()) is None
+    worse = [minute(n, "a", 3000, 3, p99=0.9 if n in (7, 8) else 0.4) for n in range(30)]
+    found = harm.find(Metrics(T, WINDOW.end, tuple(worse)), Objective())
+    assert found is not None
+    assert (found.by, len(found.minutes)) == ("latency", 2)
+
+
+def test_groups_have_the_roles_of_their_time() -> None:
+    """Live before, blue and green while both stand, live again after the rollback."""
+    who = tenures([DEPLOYMENT], {"d-1": "orders:4"}, pair=PAIR, live="a", former="orders:3", window=WINDOW)
+    seen = [
+        [(t.role, t.revision) for t in [role_of(who, g, T + timedelta(minutes=m))] if t]
+        for m in (1, 12, 20)
+        for g in PAIR
+    ]
+    assert seen == [
+        [("live", "orders:3")],
+        [],
+        [("blue", "orders:3")],
+        [("green", "orders:4")],
+        [("live", "orders:3")],
+        [],
+    ]
+
+
+def test_after_a_good_release_the_new_group_is_live() -> None:
+    """With its revision; a rollback keeps both colours until it has ended."""
+    from dataclasses import replace
+
+    good = replace(DEPLOYMENT, status="Succeeded")
+    who = tenures([good], {"d-1": "orders:4"}, pair=PAIR, live="b", former="orders:3", window=WINDOW)
+    after = role_of(who, "b", T + timedelta(minutes=20))
+    assert after is not None
+    assert (after.role, after.revision) == ("live", "orders:4")
+    back = replace(
+        DEPLOYMENT, id="d-2", rolls_back="d-1", created=DEPLOYMENT.completed, completed=T + timedelta(minutes=18)
+    )
+    who = tenures([DEPLOYMENT, back], {}, pair=PAIR, live="a", former=None, window=WINDOW)
+    assert [t.role for t in [role_of(who, "b", T + timedelta(minutes=17))] if t] == [roles.GREEN]
+
+
+def test_a_crowd_is_told_as_a_crowd() -> None:
+    """Four times the usual requests, and failures with them."""
+    minutes = [*quiet(but=range(8, 11)), *(minute(n, "a", 12_000, 900) for n in range(8, 11))]
+    found = causes(facts(minutes))
+    assert found[0].what == "more requests than usual"
+    assert found[0].weight == "strong"
+
+
+def test_tasks_that_die_are_told_with_their_words_and_modes() -> None:
+    """Those that scaling or a deployment stopped are not."""
+    stop = "task 1 of orders:3 stopped: OutOfMemoryError: Container killed due to memory usage, orders exit code 137"
+    scaled = "task 2 of orders:3 stopped: Scaling activity initiated by (deployment x)"
+    told = tuple(Entry(T + timedelta(minutes=8), "task", what, "ECS", what) for what in (stop, scaled))
+    lost = [Minute(T + timedelta(minutes=n), "a", 3000, 700, 0, 0.04, 0.09, 0.09, 1, 0) for n in (8, 9)]
+    found = causes(facts([*quiet(but=range(8, 10)), *lost], told=told))
+    assert found[0].what == "tasks that stop: 1 did"
+    assert stop in found[0].evidence
+
+
+def test_a_change_shortly_before_is_only_a_coincidence() -> None:
+    """Weak; a release's own calls are no candidates of their own."""
+    told = (
+        Entry(T + timedelta(minutes=4), "change", "anna: ModifyListener orders", "CloudTrail", "call ModifyListener"),
+        Entry(T + timedelta(minutes=4), "change", "anna: CreateCommit orders", "CloudTrail", "call CreateCommit"),
+    )
+    slow_start = [minute(5, "a", 3000, 60), minute(6, "a", 3000, 200), minute(7, "a", 3000, 900)]
+    found = causes(facts([*quiet(but=range(5, 8)), *slow_start], told=told))
+    assert [(c.what, c.weight) for c in found if "change" in c.what] == [
+        ("a change: anna: ModifyListener orders", "weak")
+    ]
+
+
+def test_without_evidence_the_cause_is_not_known() -> None:
+    """It is said, not guessed."""
+    assert "not known" in str(causes_table(()))
+
+
+def test_journals_of_a_clock_that_is_wrong_are_told_by_aws_clock() -> None:
+    """Two calls that CloudTrail knows show how far it is off; less than five seconds are nothing."""
+
+    def lines(ahead: int) -> list[Line]:
+        fields = {"done": True, "call": "codecommit:CreateCommit", "touches": "orders"}
+        return [Line(n, (T + timedelta(minutes=n, seconds=ahead)).isoformat(), "step", fields) for n in (3, 9)]
+
+    trail = [Entry(T + timedelta(minutes=n), "change", "", "CloudTrail", "call CreateCommit") for n in (3, 9)]
+    skewed = journals.told(lines(42), WINDOW, trail=trail)
+    assert [entry.at for entry in skewed.entries] == [entry.at for entry in trail]
+    assert "42 s ahead of" in skewed.missing
+    assert journals.told(lines(3), WINDOW, trail=trail).missing == ""
+    assert len(timeline([skewed, Told("CloudTrail", tuple(trail))]).entries) == 2
+
+
+def test_what_one_source_tells_twice_happened_twice() -> None:
+    """And what two tell within a minute happened once, at the earlier time."""
+    one = Entry(T, "change", "x", "A", "call X")
+    later = Entry(T + timedelta(seconds=30), "change", "x", "A", "call X")
+    other = Entry(T + timedelta(seconds=10), "change", "x", "B", "call X")
+    found = timeline([Told("A", (one, later)), Told("B", (other,))]).entries
+    assert [(entry.at, entry.sources) for entry in found] == [(T, "A, B"), (later.at, "A")]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2026-03-02T15:30", "", "in the past"),
+        ("2026-03-02T14:00", "13:00", "after the beginning"),
+        ("2025-03-02T14:00", "2026-03-02T14:00", "at most 7 days"),
+        ("yesterday", "", "a time such as"),
+        ("2026-03-02T14:00", "2026-13-02T14:00", "until"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused(since: str, until: str, said: str) -> None:
+    """The future, the wrong order, a year, words."""
+    with pytest.raises(BadInput, match=said):
+        window(since, until, now=T + timedelta(hours=1))
+
+
+def test_a_window_is_whole_minutes_in_utc() -> None:
+    """Whatever zone it is written in, and never beyond now."""
+    now = T + timedelta(hours=1)
+    assert window("2026-03-02T15:10:30+01:00", "15:30", now=now) == Window(T + timedelta(minutes=10), now)
+    assert str(window("14:00", "14:20", now=now)) == "2026-03-02 14:00 to 14:20 UTC"
+
+
+def test_secrets_do_not_get_into_a_report() -> None:
+    """Keys, tokens, passwords, mail, addresses and accounts; the same person is the same word."""
+    hide = Redactor().know(["anna", "AWSCodeBuild-1"])
+    text = hide.text(
+        "anna used AKIAIOSFODNN7EXAMPLE and Bearer abc.def.ghi at https://anna:pw@host/x from 10.0.0.7, "
+        "password=hunter2, mail anna@example.com, account 123456789012, AWSCodeBuild-1, d-123456789012x"
+    )
+    for secret in ("AKIAIOSFODNN7EXAMPLE", "abc.def.ghi", "pw@", "10.0.0.7", "hunter2", "anna", " 123456789012,"):
+        assert secret not in text
+    assert text.startswith("person-1 used *** and")
+    assert "AWSCodeBuild-1" in text
+    assert hide.text("again 10.0.0.7") == "again address-1"
+
+
+def test_values_of_variables_are_never_told() -> None:
+    """Names and everything else are."""
+    old = {
+        "cpu": "256",
+        "revision": 3,
+        "containerDefinitions": [{"name": "x", "environment": [{"name": "A", "value": "1"}]}],
+    }
+    new = {
+        "cpu": "512",
+        "revision": 4,
+        "containerDefinitions": [{"name": "x", "environment": [{"name": "A", "value": "2"}]}],
+    }
+    found = {one.field: (one.was, one.is_now) for one in differences(old, new)}
+    assert found == {"cpu": ("256", "512"), "containerDefinitions[x].environment[A].value": ("***", "***")}
