@@ -57,6 +57,7 @@ CHANGES: Mapping[str, str] = {
     "elbv2:delete_target_group": "{TargetGroupArn}",
     "elbv2:modify_listener": "{ListenerArn}",
     "elbv2:modify_load_balancer_attributes": "{LoadBalancerArn}",
+    "elbv2:modify_rule": "{RuleArn}",
     "elbv2:modify_target_group_attributes": "{TargetGroupArn}",
     "events:delete_rule": "events:rule/{Name}",
     "events:put_rule": "events:rule/{Name}",
@@ -67,6 +68,9 @@ CHANGES: Mapping[str, str] = {
     "iam:delete_role_policy": "iam:role/{RoleName}",
     "iam:detach_role_policy": "iam:role/{RoleName}",
     "iam:put_role_policy": "iam:role/{RoleName}",
+    "lambda:delete_function": "lambda:function:{FunctionName}",
+    "lambda:update_function_code": "lambda:function:{FunctionName}",
+    "lambda:update_function_configuration": "lambda:function:{FunctionName}",
     "logs:delete_log_group": "logs:log-group:{logGroupName}",
     "logs:put_retention_policy": "logs:log-group:{logGroupName}",
     "s3:delete_bucket": "s3:{Bucket}",
@@ -99,6 +103,7 @@ CHANGES: Mapping[str, str] = {
 # is contradicted by it, and a rollback must never wait for somebody's consent.
 FREE = frozenset(
     {
+        "application-autoscaling:register_scalable_target",  # suspended for a release, and always resumed
         "codebuild:create_project",
         "codecommit:create_branch",
         "codecommit:create_commit",
@@ -132,8 +137,10 @@ FREE = frozenset(
         "git:push_commit",
         "iam:create_role",
         "iam:create_service_linked_role",
+        "lambda:create_function",
         "logs:create_log_group",
         "s3:create_bucket",
+        "s3:delete_object",
         "s3:delete_objects",
         "s3:put_object",
     }

@@ -6,6 +6,8 @@ the file of the run, what others do meanwhile, and what is wanted in the end.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -13,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from runbook_lib import params, yamlfile
+from runbook_lib import hook, params, yamlfile
 from runbook_lib.account import Account
 from runbook_lib.clock import Clock
 from runbook_lib.errors import BadInput
@@ -51,7 +53,6 @@ class Scenario:
     parameters: Mapping[str, Any]  # dotted key -> value
     before: Mapping[str, Any]  # what is so before the release begins: minutes that pass, an alarm that is red
     happens: tuple[Happening, ...]
-    hook: str | None  # what answers in BeforeAllowTraffic: validation, or silence; None: no hook
     wanted: Mapping[str, Any]
 
 
@@ -89,7 +90,6 @@ def read(path: Path) -> Scenario:
         parameters=told.get("parameters", {}),
         before=told.get("before", {}),
         happens=tuple(_happening(path, one) for one in told.get("happens", ())),
-        hook=told.get("hook"),
         wanted=told.get("wanted", {}),
     )
 
@@ -245,6 +245,16 @@ def _skew(clock: PlayedClock, told: dict[str, Any]) -> None:
     clock.ahead = timedelta(minutes=float(told["minutes"]))
 
 
+def _mute_hook(clock: PlayedClock, told: dict[str, Any]) -> None:
+    """Somebody deploys a hook that does not report what it found."""
+    del told
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped:
+        zipped.writestr(hook.PROGRAM.name, "def handler(event, context):\n    return None\n")
+    client = clock.client("lambda")
+    client.update_function_code(FunctionName=hook.name(clock.system), ZipFile=content.getvalue())
+
+
 class Killed(BaseException):
     """The runner dies; nothing of its own may stop this."""
 
@@ -259,6 +269,7 @@ DOINGS: dict[str, Callable[[PlayedClock, dict[str, Any]], None]] = {
     "alarm": _alarm,
     "scale": _scale,
     "delete_image": _delete_image,
+    "mute_hook": _mute_hook,
     "throttle": _throttle,
     "skew": _skew,
     "kill": _kill,

@@ -84,8 +84,15 @@ SEEN = {
     "says": _says,
     "frozen": _frozen,
     "scaled": lambda made, before, _: any(entry.fields["scaled"] for entry in made.entries("sample")) or _grown(made),
+    "met_users": lambda made, before, _: _met_users(made, before),
     "unanswered": lambda made, before, _: bool(made.entries("unanswered")),
 }
+
+
+def _met_users(made: Released, before: release.Live) -> bool:
+    """Whether production traffic ever reached the new version."""
+    weights = [entry.fields["weights"] for entry in made.entries("sample")]
+    return any(weight for told in weights for group, weight in told.items() if group != before.target_group)
 
 
 def _grown(made: Released) -> bool:
