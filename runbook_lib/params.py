@@ -168,6 +168,8 @@ class Release(Section):
     failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
     # a Lambda function that validates green before production traffic, made by the runbook and named in the AppSpec
     hook: Literal["none", "AfterAllowTestTraffic", "BeforeAllowTraffic"] = "none"
+    probe: bool = False  # own probes: this machine must reach both listeners
+    probe_version_header: str = "X-Version"  # of an answer: which version it is of
     probe_paths: tuple[ProbePath, ...] = ("/",)
     probe_requests: Annotated[int, Field(ge=1, le=1000)] = 20  # to each path, by the hook and by own probes
     probe_failed_percent: Annotated[float, Field(ge=0, lt=100)] = 5.0  # that may fail

@@ -119,7 +119,7 @@ def deployment(
         lambda known: (known.deployment.over or until(known)) and tracker.complete,
         what=f"deployment {deployment_id} is done",
         limit=deployments.budget(system),
-        every=lambda known: _wait(tracker, known),
+        every=lambda known: _wait(tracker, known, control),
         seen=look,
     )
     found = known.deployment
@@ -132,10 +132,12 @@ def deployment(
     return Followed(found, tuple(samples), decisions, control.judgement if control else None, known)
 
 
-def _wait(tracker: Tracker, known: Seen) -> float:
-    """Seconds until the next look: when something is due to be read, or to be decided."""
+def _wait(tracker: Tracker, known: Seen, control: Controller | None) -> float:
+    """Seconds until the next look: when something is due to be read, to be probed, or to be decided."""
     decision = last_moment(known)
     due = tracker.wait(known)
+    if control is not None and control.pace is not None and known.phase in ("install", "ready", "shift", "hold"):
+        due = min(due, control.pace)
     return due if decision is None else max(1.0, min(due, (decision - known.at).total_seconds()))
 
 

@@ -33,6 +33,7 @@ LAYERS = (
         "pipeline",
         "pipeline_rule",
         "polling",
+        "probe",
         "removal",
         "repository",
         "role",
