@@ -18,8 +18,18 @@ from runbook_lib.params import Existing, Owned, Params
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
+VISIT_SECONDS = 5.0  # that an answer may take
 SAME_TIME = timedelta(seconds=5)
 USER_AGENT = f"runbook-lib/{__version__}"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The answer to one HTTP request; `status` is None where nobody answered, `ms` where nobody measured it."""
+
+    status: int | None
+    headers: Mapping[str, str]  # names in lower case
+    ms: float | None
 
 
 class Memory(Protocol):
@@ -64,6 +74,7 @@ class Account:
     adopted: bool = False  # whether the system on it was there before the runbooks
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
     traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
+    visit: Callable[[str], Visit] | None = None  # a GET as a user of the application makes it; None: not to be had
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -173,6 +184,7 @@ def _sandbox(params: Params) -> Account:
         make_client=lambda service: world.client(service, region=region, user_agent=USER_AGENT),
         memory=None if url else world.memory,
         traffic=world.traffic,
+        visit=lambda address: _visited(*world.visit(address)),
     )
 
 
@@ -200,7 +212,31 @@ def _aws(params: Params) -> Account:
         shared=True,
         place="aws",
         make_client=lambda service: session.client(service, config=config),
+        visit=_visit,
     )
+
+
+def _visit(url: str) -> Visit:
+    """One GET over the network; what is not answered in time, or not at all, has no status."""
+    import time
+    import urllib.error
+    import urllib.request
+
+    request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
+    began = time.perf_counter()
+    try:
+        with urllib.request.urlopen(request, timeout=VISIT_SECONDS) as answer:
+            answer.read()
+            status, headers = answer.status, dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        status, headers = error.code, dict(error.headers)
+    except OSError:
+        return Visit(None, {}, None)
+    return _visited(status, headers, 1000 * (time.perf_counter() - began))
+
+
+def _visited(status: int | None, headers: Mapping[str, str], ms: float | None = None) -> Visit:
+    return Visit(status, {name.lower(): value for name, value in headers.items()}, ms)
 
 
 def client_elsewhere(service: str, *, region: str) -> Any:

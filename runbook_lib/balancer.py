@@ -216,6 +216,35 @@ def plan_weights(
     )
 
 
+def plan_lead(system: System, balancer: Balancer, group: str, *, why: str) -> tuple[Step, ...]:
+    """The steps that lead production, test listener and every rule of the pair to one group, by hand."""
+    pair = {name: int(name == group) for name in system.target_groups}
+    places = [("production", balancer.production), ("test", balancer.test)]
+    places += [(f"rule.{n}", rule) for n, rule in enumerate(balancer.rules) if set(pair) & set(rule.weights)]
+    steps = []
+    for name, found in places:
+        if found is None:
+            continue
+        wanted = {**found.weights, **{one: weight for one, weight in pair.items() if one in found.weights or weight}}
+        leads = {one for one, weight in found.weights.items() if weight} == {group}
+        of_rule = found.rule is not None
+        forward = [_forward(balancer, wanted)]
+        steps.append(
+            change(
+                f"flip.{name}",
+                f"Lead the {name.partition('.')[0]} {'' if of_rule else 'listener '}to {group}".replace("  ", " "),
+                "elbv2:modify_rule" if of_rule else "elbv2:modify_listener",
+                {"RuleArn": found.rule, "Actions": forward}
+                if of_rule
+                else {"ListenerArn": found.arn, "DefaultActions": forward},
+                touches=f":{found.port}",
+                needed=None if leads else why,
+                undo=f"set them back: {', '.join(f'{one} {weight}' for one, weight in found.weights.items())}",
+            )
+        )
+    return tuple(steps)
+
+
 BALANCER = Ref("balancer", "LoadBalancers[0].LoadBalancerArn")
 LISTENER = {
     purpose: Ref(f"balancer.listener.{purpose}", "Listeners[0].ListenerArn") for purpose in ("production", "test")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from runbook_lib import deployment, lease, scaling, service
+from runbook_lib import deployment, lease, ownership, scaling, service
 from runbook_lib.account import Account
 from runbook_lib.planning import change
 from runbook_lib.step import Plan, Step
@@ -112,7 +112,13 @@ def plan_close(account: Account, system: System) -> Plan | None:
         needed=f"it is {now} and was {noted.desired} before the release" if now < noted.desired else None,
         already=f"it is {now}" + (f", more than {noted.desired}: left to scaling" if now > noted.desired else ""),
     )
-    return Plan("Close the scaling bracket", system.name, (resume, count, _forget(system)))
+    plan = Plan("Close the scaling bracket", system.name, (resume, count, _forget(system)))
+    claim = next((claim for step, claim in ownership.claimed(plan, account) if step.id == COUNT), None)
+    if claim is None:
+        return plan
+    # Scaling goes on whoever owns the service; a count is the stack's to set, and nothing may wait for a consent here.
+    left = replace(count, present={}, reason=f"it is {now} and was {noted.desired}: the service belongs to {claim.by}")
+    return replace(plan, steps=(resume, left, _forget(system)))
 
 
 def open_because(account: Account, system: System) -> str | None:

@@ -59,6 +59,7 @@ CHANGES: Mapping[str, str] = {
     "elbv2:delete_target_group": "{TargetGroupArn}",
     "elbv2:modify_listener": "{ListenerArn}",
     "elbv2:modify_load_balancer_attributes": "{LoadBalancerArn}",
+    "elbv2:modify_rule": "{RuleArn}",
     "elbv2:modify_target_group_attributes": "{TargetGroupArn}",
     "events:delete_rule": "events:rule/{Name}",
     "events:disable_rule": "events:rule/{Name}",
@@ -71,6 +72,9 @@ CHANGES: Mapping[str, str] = {
     "iam:delete_role_policy": "iam:role/{RoleName}",
     "iam:detach_role_policy": "iam:role/{RoleName}",
     "iam:put_role_policy": "iam:role/{RoleName}",
+    "lambda:delete_function": "lambda:function:{FunctionName}",
+    "lambda:update_function_code": "lambda:function:{FunctionName}",
+    "lambda:update_function_configuration": "lambda:function:{FunctionName}",
     "logs:delete_log_group": "logs:log-group:{logGroupName}",
     "logs:put_retention_policy": "logs:log-group:{logGroupName}",
     "s3:delete_bucket": "s3:{Bucket}",
@@ -104,7 +108,7 @@ CHANGES: Mapping[str, str] = {
 # somebody's consent.
 FREE = frozenset(
     {
-        "application-autoscaling:register_scalable_target",
+        "application-autoscaling:register_scalable_target",  # suspended for a release, and always resumed
         "athena:create_work_group",
         "athena:start_query_execution",
         "codebuild:create_project",
@@ -140,6 +144,7 @@ FREE = frozenset(
         "git:push_commit",
         "iam:create_role",
         "iam:create_service_linked_role",
+        "lambda:create_function",
         "logs:create_log_group",
         "s3:create_bucket",
         "s3:delete_object",

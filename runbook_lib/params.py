@@ -21,6 +21,7 @@ Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")]
 FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
+ProbePath = Annotated[str, StringConstraints(pattern=r"^/[^\s,]*$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
 PURPOSES = ("execution", "task", "build", "pipeline", "events", "deploy")  # of the roles that work for us
@@ -165,6 +166,13 @@ class Release(Section):
     when_inconclusive: Literal["go_on", "stop"] = "go_on"
     watch_minutes: Annotated[int, Field(ge=0, le=1440)] = 5  # how long it is followed once it has all traffic
     failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
+    # a Lambda function that validates green before production traffic, made by the runbook and named in the AppSpec
+    hook: Literal["none", "AfterAllowTestTraffic", "BeforeAllowTraffic"] = "none"
+    probe: bool = False  # own probes: this machine must reach both listeners
+    probe_version_header: str = "X-Version"  # of an answer: which version it is of
+    probe_paths: tuple[ProbePath, ...] = ("/",)
+    probe_requests: Annotated[int, Field(ge=1, le=1000)] = 20  # to each path, by the hook and by own probes
+    probe_failed_percent: Annotated[float, Field(ge=0, lt=100)] = 5.0  # that may fail
     hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
     suspend_scaling: bool = True
 

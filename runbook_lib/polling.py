@@ -29,15 +29,15 @@ NEVER = float("inf")
 
 # Phase -> source -> seconds between two looks; what is left out is read only when something else asks for it.
 EVERY: Mapping[Phase, Mapping[Source, float]] = {
-    "starting": {"deployment": 20, "target": 20},
+    "starting": {"target": 20, "deployment": 120},
     # Task starts fail here, and only the stopped tasks say why.
     "install": {"target": 30, "tasks": 60, "metrics": 120, "deployment": 300},
     "ready": {"deployment": 60, "metrics": 60, "target": 300},
-    "shift": {"target": 60, "weights": 60, "metrics": 60, "deployment": 180, "alarms": 180},
+    "shift": {"target": 60, "weights": 60, "metrics": 60, "deployment": 240, "alarms": 240},
     "hold": {"target": 120, "metrics": 60, "deployment": 120, "alarms": 180, "weights": 300},
     # At most one call a minute on average over an hour, the renewals of the lease included.
-    "fresh": {"metrics": 60, "deployment": 120, "target": 300},
-    "bake": {"metrics": 150, "deployment": 300, "alarms": 900},
+    "fresh": {"metrics": 60, "deployment": 180, "target": 300},
+    "bake": {"metrics": 180, "deployment": 300, "alarms": 900},
     "over": {},
 }
 URGENT: tuple[Source, ...] = get_args(Source)  # their precedence when the minute's calls are short
@@ -127,7 +127,7 @@ def phase_of(found: Deployment, now: datetime, changes: Sequence[datetime] = ())
     """In which phase a deployment is, as far as following goes; `changes` are the predicted moments of its shift."""
     if found.over:
         return "over"
-    if found.status in ("Created", "Queued") or not found.events:
+    if not found.events:
         return "starting"
     if found.shifted:
         ends = [event.end for event in found.events if event.end]

@@ -358,6 +358,15 @@ def _vpc(it: Removal) -> list[Step]:
     return it.done([it.step("ec2:delete_vpc", {"VpcId": name})] if there else [])
 
 
+def _function(it: Removal) -> list[Step]:
+    """A Lambda function, with the log group that Lambda made for it."""
+    there = _there(lambda: it.client("lambda").get_function(FunctionName=it.item.name), "ResourceNotFoundException")
+    group = f"/aws/lambda/{it.item.name}"
+    logs = [one["logGroupName"] for one in it.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]]
+    steps = [it.step("logs:delete_log_group", {"logGroupName": group}, "Delete its log")] if group in logs else []
+    return it.done([*steps, *([it.step("lambda:delete_function", {"FunctionName": it.item.name})] if there else [])])
+
+
 def _athena_database(it: Removal) -> list[Step]:
     """With its tables; their objects in S3 stay, for the tables are external."""
     from runbook_lib.accesslog.athena import statement, table_place
@@ -401,6 +410,7 @@ REMOVALS: dict[str, Callable[[Removal], list[Step]]] = {
     "ecr:repository": _registry,
     "codecommit:repository": _repository,
     "s3:bucket": _bucket,
+    "lambda:function": _function,
     "logs:log-group": _log_group,
     "iam:role": _role,
     "ec2:nat-gateway": _nat_gateway,

@@ -122,6 +122,7 @@ class Runbook:
         """
         progress, began = views.Progress(f"deployment {started.id}"), self.account.clock.now()
         watched = timedelta(minutes=self.params.release.watch_minutes)
+        samples: list[tracking.Sample] = []
 
         def done(known: tracking.Seen) -> bool:
             found = known.deployment
@@ -129,8 +130,9 @@ class Runbook:
             return found.shifted and (found.goes_back or known.at >= max(ended) + watched)
 
         def seen(known: tracking.Seen, changed: tracking.Sample | control.Decision | None) -> None:
+            samples.append(known.sample)
             if changed is not None:
-                progress.say(changed.line(began), board.table_of(known))
+                progress.say(changed.line(began), board.table_of(known), lambda: board.chart_of(known, samples))
 
         return follow.deployment(
             self.account,

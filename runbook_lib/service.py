@@ -66,6 +66,11 @@ class Service:
         return next((task_set for task_set in self.task_sets if task_set.role == "ACTIVE"), None)
 
     @property
+    def left_over(self) -> tuple[TaskSet, ...]:
+        """Task sets that run beside the live one: green in a deployment, and what a stop without rollback leaves."""
+        return tuple(one for one in self.task_sets if one.role == "ACTIVE")
+
+    @property
     def settled(self) -> bool:
         """Whether it runs what it should and nothing is under way.
 

@@ -28,6 +28,7 @@ class Command:
 
 COMMANDS = {
     "run": Command("run", "run one runbook headless and keep its evidence"),
+    "release": Command("release", "release a version: forecast, gate, follow, judge, act"),
     "demo": Command("demo", "walk through the runbooks headless, in one sandbox world"),
     "lab": Command("lab", "open JupyterLab on copies of the runbooks, in one sandbox world"),
     "list": Command("listing", "list the runbooks and what each is for"),

@@ -54,6 +54,19 @@ class Sandbox:
 
         return status_of(self.world)
 
+    def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
+        """A GET at a load balancer's address, as a user makes it: status and headers; None where nobody is there."""
+        from urllib.parse import urlsplit
+
+        from runbook_lib.sandbox.traffic import answering
+
+        parts = urlsplit(url)
+        self._clock.catch_up()
+        if answering.resolve(self.world, parts.hostname or "", str(parts.port or 80)) != "here":
+            return None, {}
+        status, headers, _ = answering.answer(self.world, "GET", url, {})
+        return status, dict(headers)
+
     def traffic(self) -> dict[str, Any]:
         """What came of the live traffic: addresses, processes, and the load's counts, failures and latencies."""
         from runbook_lib.sandbox.attendant import traffic_of

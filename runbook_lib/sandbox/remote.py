@@ -52,6 +52,17 @@ class Line:
             raise SandboxError(f"{self.url}/_sandbox/{name} answered {status}: {body.decode(errors='replace')}")
         return body
 
+    def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
+        """A GET at the address of a load balancer, with the server as the proxy."""
+        try:
+            self._connection.request("GET", url, headers={"Host": urlsplit(url).netloc})
+            reply = self._connection.getresponse()
+            reply.read()
+        except (ConnectionError, http.client.HTTPException):
+            self._connection.close()
+            return None, {}
+        return reply.status, dict(reply.headers)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -110,6 +121,10 @@ class RemoteSandbox:
         """What can be said of the world at a glance; times are epoch seconds."""
         told: dict[str, Any] = json.loads(self.line.ask("status"))
         return told
+
+    def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
+        """A GET at a load balancer's address, as a user makes it: status and headers; None where nobody is there."""
+        return self.line.visit(url)
 
     def overview(self) -> dict[str, Any]:
         """What goes on in the world: deployments, pipelines, builds, services and alarms."""

@@ -1,12 +1,14 @@
-"""The board of a deployment under way: both colours beside each other, and what stands around them."""
+"""The board of a deployment under way: both colours beside each other, and the green share as it grows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from runbook_lib.metric import Minute
-from runbook_lib.story.tracking import Seen
+from runbook_lib.story.tracking import Sample, Seen
 from runbook_lib.table import Table, table
+from runbook_lib.views import axis, charts
 
 HEADINGS = ("colour", "target group", "asked for", "configured", "observed", "running", "healthy", "failed", "p95")
 
@@ -40,6 +42,18 @@ def table_of(seen: Seen) -> Table:
             }
         )
     return table(f"{seen.deployment.id}: {seen.deployment.phase}{_until(newest)}", rows, HEADINGS)
+
+
+def chart_of(seen: Seen, samples: Iterable[Sample]) -> charts.Chart | None:
+    """The green share of production traffic until now: asked for, configured, observed; None before there is green."""
+    blue, green = seen.group("Blue"), seen.group("Green")
+    if blue is None or green is None or not seen.course:
+        return None
+    who, found = axis.Roles(blue, green), seen.deployment
+    line = axis.timeline(found, first=found.created, end=seen.at, closed=seen.metrics.end)
+    asked = ((found.created, 0.0), *((at, percent) for at, percent in seen.course if at <= seen.at))
+    configured = tuple((one.at, one.weights.get(green, 0.0)) for one in samples)
+    return charts.shares(seen.metrics, who, line, requested=asked, configured=configured)
 
 
 def _until(newest: datetime | None) -> str:

@@ -18,6 +18,7 @@ from runbook_lib.check import Check, Checks, Verdict, ask, checks
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan, Step, apply
 from runbook_lib.story import judging
+from runbook_lib.story.probing import EVERY, Prober
 from runbook_lib.story.tracking import Seen
 from runbook_lib.system import System
 
@@ -63,12 +64,18 @@ class Controller:
     judgement: Judgement | None = None  # the last one; None while nothing could be judged
     judged_to: datetime | None = None
     asked_ready: datetime | None = None
-    probes: Callable[[Seen], Check | None] | None = None  # own probes of the test listener, where there are any
+    prober: Prober | None = None  # own probes, where the parameters want them
+
+    def __post_init__(self) -> None:
+        if self.system.params.release.probe:
+            self.prober = Prober(self.account, self.system)
 
     def look(self, seen: Seen) -> Decision | None:
         """Judge what is new, and act where a rule wants it; a deployment that goes back is never touched."""
         if seen.deployment.goes_back or seen.deployment.over or self.stopped:
             return None
+        if self.prober is not None:
+            self.prober.look(seen)
         self._judge(seen)
         for rule, ask_rule in RULES.items():
             known = any(decision.rule == rule for decision in self.decisions)
@@ -88,14 +95,20 @@ class Controller:
         return self.system.params.release.judge != "report"
 
     def _judge(self, seen: Seen) -> None:
-        if self.system.params.release.judge == "off" or seen.metrics.end == self.judged_to:
+        probed = bool(self.prober and self.prober.sent == seen.at)
+        if self.system.params.release.judge == "off" or (seen.metrics.end == self.judged_to and not probed):
             return
         if seen.deployment.began("AllowTraffic") is None:
             return
         self.judged_to = seen.metrics.end
-        before, self.judgement = self.judgement, judging.judged(seen)
+        before, self.judgement = self.judgement, judging.judged(seen, self.prober.events if self.prober else ())
         if before is None or _answers(before) != _answers(self.judgement):
             self.journal.write("judgement", deployment=seen.deployment.id, **judging.told(self.judgement))
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds between two looks that own probes want, None without them."""
+        return EVERY.total_seconds() if self.prober is not None else None
 
     def _decide(self, rule: str, wish: Wish, seen: Seen) -> Decision:
         step = self._step(wish, seen)
@@ -175,8 +188,8 @@ class Controller:
                 ask("Does the test listener show the new version?", shown == [green], seen=shown, wanted=[green])
             )
         answers += alarm.check_alarms(alarm.read_alarms(self.account, self.system.alarms), self.system.alarms)
-        probed = self.probes(seen) if self.probes else None
-        answers += [probed] if probed is not None else []
+        if self.prober is not None:
+            answers.append(self.prober.check(seen))
         return checks("Before production traffic", answers)
 
 

@@ -119,7 +119,7 @@ def deployment(
         lambda known: (known.deployment.over or until(known)) and tracker.complete,
         what=f"deployment {deployment_id} is done",
         limit=deployments.budget(system),
-        every=lambda known: _wait(tracker, known),
+        every=lambda known: _wait(tracker, known, control),
         seen=look,
     )
     found = known.deployment
@@ -132,24 +132,31 @@ def deployment(
     return Followed(found, tuple(samples), decisions, control.judgement if control else None, known)
 
 
-def _wait(tracker: Tracker, known: Seen) -> float:
-    """Seconds until the next look: when something is due to be read, or to be decided."""
+def _wait(tracker: Tracker, known: Seen, control: Controller | None) -> float:
+    """Seconds until the next look: when something is due to be read, to be probed, or to be decided."""
     decision = last_moment(known)
     due = tracker.wait(known)
+    if control is not None and control.pace is not None and known.phase in ("install", "ready", "shift", "hold"):
+        due = min(due, control.pace)
     return due if decision is None else max(1.0, min(due, (decision - known.at).total_seconds()))
 
 
-def rolled_back_by(account: Account, system: System, deployment_id: str) -> str:
-    """Wait until a stopped deployment names the one that rolls it back."""
+def rolled_back_by(account: Account, system: System, deployment_id: str) -> str | None:
+    """Wait until a stopped deployment names the one that rolls it back; None where none does.
+
+    A stop can come too late, and nothing is rolled back of a deployment that had not begun.
+    """
     found = wait_until(
         account.clock,
         lambda: deployments.read_deployment(account, system, deployment_id),
-        lambda found: found.rolled_back_by is not None,
+        lambda found: found.rolled_back_by is not None or found.over,
         what=f"{deployment_id} is rolled back",
         limit=START_LIMIT,
         every=5,
     )
-    assert found.rolled_back_by is not None, "wait_until gives what is done"
+    if found.rolled_back_by is None and found.status != "Succeeded":
+        account.clock.sleep(POLL)  # the rollback is made a moment after the stop
+        found = deployments.read_deployment(account, system, deployment_id)
     return found.rolled_back_by
 
 
@@ -178,12 +185,13 @@ def ended(account: Account, system: System, deployment_id: str) -> deployments.D
 def settled(account: Account, system: System) -> services.Service | None:
     """Wait until a service is at rest: stopped tasks deregister for as long as the target group's delay.
 
-    While a deployment is under way it is not at rest, and that is not waited for.
+    While a deployment is under way it is not at rest, and that is not waited for; nor is a task set that a stopped
+    rollback left over: nobody removes it.
     """
     return wait_until(
         account.clock,
         lambda: services.read_service(account, system, system.service),
-        lambda service: service is None or service.settled or _deploys(account, system),
+        lambda service: service is None or service.settled or bool(service.left_over) or _deploys(account, system),
         what=f"{system.service} is at rest",
         limit=START_LIMIT,
         every=POLL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
@@ -183,16 +184,24 @@ def _minutes(account: Account, system: System) -> tuple[Minute, ...]:
 
 def _waits(account: Account, system: System) -> forecast.Waits:
     """The waits of the parameters, and until green is healthy as long as it took the last time."""
-    release, health = system.params.release, system.params.balancer.health
+    release = system.params.release
     past = [found for found in deployment.read_deployments(account, system, most=5) if found.status == "Succeeded"]
     last = deployment.read_deployment(account, system, past[0].id) if past else None
-    usual = TASK_START + health.healthy_threshold * health.interval_seconds / 60
     return forecast.Waits(
-        start=_lasted(last, ("BeforeInstall", "Install")) or usual,
+        start=start_minutes(account, system, [last] if last else []),
         hooks=_lasted(last, ("AfterInstall", "AllowTestTraffic", "AfterAllowTestTraffic", "BeforeAllowTraffic")),
         ready=float(release.ready_wait_minutes),
         termination=float(release.termination_wait_minutes),
     )
+
+
+def start_minutes(account: Account, system: System, past: Iterable[Deployment]) -> float:
+    """Minutes until new tasks are healthy: as long as the last deployment that succeeded took, else a usual figure."""
+    del account
+    last = next((found for found in past if found.status == "Succeeded"), None)
+    health = system.params.balancer.health
+    usual = TASK_START + health.healthy_threshold * health.interval_seconds / 60
+    return _lasted(last, ("BeforeInstall", "Install")) or usual
 
 
 def _lasted(found: Deployment | None, events: tuple[str, ...]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,13 +45,15 @@ class Past:
         return table("The judge on a release of the past", [{"what": what, "seen": seen} for what, seen in rows])
 
 
-def judged(seen: Seen, *, source: analysis.Source = analysis.METRICS) -> Judgement:
-    """What the judge says of a followed deployment by everything that is measured now."""
+def judged(seen: Seen, probed: Sequence[analysis.Event] = ()) -> Judgement:
+    """What the judge says of a followed deployment by everything that is measured and probed now."""
     blue, green = seen.group("Blue"), seen.group("Green")
     who = axis.Roles(blue, green) if blue and green else None
     minutes = _comparable(seen.metrics, who, seen.deployment) if who else ()
-    observed = Observed(source, until=min(seen.metrics.end, seen.at), minutes=minutes)
-    return analysis.judge([observed], now=seen.at)
+    observed = [Observed(analysis.METRICS, until=min(seen.metrics.end, seen.at), minutes=minutes)]
+    if probed:
+        observed.append(Observed(analysis.PROBES, until=seen.at, rows=analysis.rows(probed)))
+    return analysis.judge(observed, now=seen.at)
 
 
 def retrospective(account: Account, system: System, deployment_id: str) -> Past:
@@ -72,7 +75,7 @@ def because(judgement: Judgement) -> str:
     """The reason of a verdict in one line: the finding that decided, or the worst answer of each question."""
     deciding = judgement.deciding
     if deciding is not None:
-        return f"{deciding.question}: {deciding.reason}"
+        return f"{deciding.question}: {deciding.reason} ({deciding.source.name})"
     told = [f"{one.question}: {one.reason}" for one in judgement.findings if one.verdict == judgement.verdict]
     return "; ".join(dict.fromkeys(told)) or "nothing was measured"
 

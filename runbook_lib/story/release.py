@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runbook_lib import alarm, balancer, bracket, deployment, deployment_group, lease, pipeline, repository, service
+from runbook_lib import (
+    alarm,
+    balancer,
+    bracket,
+    deployment,
+    deployment_group,
+    hook,
+    lease,
+    pipeline,
+    repository,
+    service,
+)
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks, skip
 from runbook_lib.deployment import Deployment
-from runbook_lib.documents import taskdef
+from runbook_lib.documents import appspec, taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
-from runbook_lib.inventory import read_inventory
-from runbook_lib.step import Applied, Plan, Until
+from runbook_lib.inventory import Item, read_inventory
+from runbook_lib.step import Applied, Plan, Step, Until
 from runbook_lib.story import follow, shares, watch
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
-TASKDEF = "taskdef.json"
+TASKDEF, APPSPEC = "taskdef.json", "appspec.yaml"
 VERSION = "APP_VERSION"
 
 
@@ -87,7 +98,7 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
 
     The version and further variables go into the environment in taskdef.json; every other byte of it stays.
     """
-    source = repository.read_repository(account, system, [TASKDEF])
+    source = repository.read_repository(account, system, [TASKDEF, APPSPEC])
     group = deployment_group.read_group(account, system)
     if TASKDEF not in source.files or group is None:
         raise CheckFailed(
@@ -102,11 +113,12 @@ def plan_release(account: Account, system: System, version: str, environment: Ma
     steps = (
         lease.plan_take(account, system),
         *bracket.plan_open(account, system),
+        *_hook_steps(account, system, items),
         *deployment_group.plan_group_config(system, group, config=config, items=items),
         repository.plan_commit(
             system,
             source,
-            {TASKDEF: text},
+            {TASKDEF: text, **_appspec(system, source)},
             step="release.commit",
             message=f"Release {version}",
             why=f"version {version}",
@@ -242,8 +254,9 @@ def decide(
         raise RolledBack(
             where=f"deployment {found.id}",
             seen=reason,
-            wanted="a version that keeps the alarms quiet",
-            next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again",
+            wanted="a version as good as the former one, and quiet alarms",
+            next_step=f"{live.revision} serves again; read 50_watch, mend the version and release again"
+            + _left(account, system),
         )
     raise ReleaseFailed(
         where=f"deployment {found.id}",
@@ -251,6 +264,14 @@ def decide(
         wanted=f"{before.revision} or the intended revision live",
         next_step="run 40_roll_back now",
     )
+
+
+def _left(account: Account, system: System) -> str:
+    """What still runs beside the live tasks once a rollback was stopped: it is billed, and nobody removes it."""
+    found = service.read_service(account, system, system.service)
+    left = found.left_over if found else ()
+    told = ", ".join(f"{one.running} tasks of {one.revision} (task set {one.id})" for one in left)
+    return f"; still running beside it: {told}" if told else ""
 
 
 def _intended(account: Account, system: System, found: Deployment) -> str:
@@ -261,6 +282,28 @@ def _intended(account: Account, system: System, found: Deployment) -> str:
 def _taskdef(system: System, source: repository.Repository, version: str, environment: Mapping[str, str]) -> bytes:
     wanted = {VERSION: version, **environment}
     return taskdef.with_environment(source.files[TASKDEF], system.container, wanted).encode()
+
+
+def _hook_steps(account: Account, system: System, items: Iterable[Item]) -> tuple[Step, ...]:
+    """The steps of the validation in a hook, where the parameters want one."""
+    if system.params.release.hook == "none":
+        return ()
+    found, lb = hook.read_function(account, system), balancer.read_balancer(account, system)
+    return hook.plan_function(system, found, lb, items)
+
+
+def _appspec(system: System, source: repository.Repository) -> dict[str, bytes]:
+    """The AppSpec with our hook in the event of the parameters, and in no other one; nothing where it is so already."""
+    known = source.files.get(APPSPEC)
+    if known is None:
+        return {}
+    text, wanted = known.decode(), system.params.release.hook
+    for event, function in appspec.parse(text).hooks.items():
+        if function == hook.name(system) and event != wanted:
+            text = appspec.with_hook(text, event, None)
+    if wanted != "none":
+        text = appspec.with_hook(text, wanted, hook.name(system))
+    return {} if text == known.decode() else {APPSPEC: text.encode()}
 
 
 def _under_way(account: Account, system: System, version: str, environment: Mapping[str, str]) -> str | None:

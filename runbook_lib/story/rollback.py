@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from runbook_lib import balancer, deployment, image, lease, pipeline, service
+from runbook_lib import balancer, bracket, deployment, image, lease, pipeline, service
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
-from runbook_lib.errors import GateClosed
+from runbook_lib.errors import CheckFailed, GateClosed
 from runbook_lib.handle import Handle
 from runbook_lib.step import Applied, Plan, Step
-from runbook_lib.story import follow
+from runbook_lib.story import follow, forecasting
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
 BY_HAND = "when that cannot wait, `aws deploy stop-deployment --auto-rollback-enabled` goes back without it"
+ASTRAY = "a listener leads elsewhere than to the live tasks: CodeDeploy refuses to begin (D1)"
 STOP, REDEPLOY, STAGE, FLIP = "stop with rollback", "redeploy the former revision", "stage rollback", "listener flip"
 
 
@@ -32,6 +33,16 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """Where the listeners could lead instead: to the live tasks that they have left, or to tasks left over."""
+
+    group: str
+    revision: str
+    why: str
+    healthy: bool  # whether the live tasks, and those that it leads to, pass their health checks
+
+
+@dataclass(frozen=True)
 class Past:
     """What going back is decided on."""
 
@@ -40,7 +51,11 @@ class Past:
     former: str | None  # the revision that served before the live one
     former_image: bool  # whether the former revision's image is still in the registry
     stage_targets: tuple[str, ...]  # runs that a stage rollback could go back to
-    idle_group_healthy: int  # healthy targets in the group that is not live
+    flip: Flip | None  # None: the listeners lead to the live tasks, and no others run
+    astray: bool  # whether a listener or rule leads elsewhere than to the live tasks: CodeDeploy refuses to begin then
+    former_active: bool  # whether ECS still starts tasks of the former revision
+    start_minutes: float  # until new tasks are healthy, as long as it took the last time
+    bad: str | None  # the deployment that made the live revision, or is about to: what is gone back from
     returning: deployment.Deployment | None  # one that is bringing a former revision back already
     goal: str | None  # the revision that serves when going back has ended
 
@@ -62,14 +77,20 @@ def read_past(account: Account, system: System) -> Past:
     active = next((d for d in found if not d.over), None)
     returning = active if active and active.goes_back else None
     lb = balancer.read_balancer(account, system)
-    idle = [lb.groups[name].healthy for name in system.target_groups if name in lb.groups and name != lb.live()]
+    primary = current.primary if current else None
+    astray = bool(balancer.check_listeners(system, lb, primary.target_group if primary else None).bad)
+    made = next((d.id for d in found if d.status == "Succeeded" and revisions[d.id] == live), None)
     return Past(
         deployments=found,
         live=live,
         former=former,
         former_image=former is not None and _image_exists(account, system, former),
         stage_targets=_stage_targets(account, system),
-        idle_group_healthy=sum(idle),
+        flip=_flip_of(current, lb, astray=astray),
+        astray=astray,
+        former_active=former is not None and _is_active(account, former),
+        start_minutes=forecasting.start_minutes(account, system, found),
+        bad=active.id if active and not returning else made,
         returning=returning,
         # What is stopped before it has moved all traffic never became the live revision: what was live stays.
         goal=revisions[returning.id] if returning else live if active and not active.shifted else former,
@@ -77,13 +98,13 @@ def read_past(account: Account, system: System) -> Past:
 
 
 def ways(system: System, past: Past) -> tuple[Way, ...]:
-    """The four ways back, quickest first, each open or closed for a stated reason."""
+    """The four ways back, quickest first, each open or closed for a stated reason; a flip also wants a typed word."""
     active = past.active
     return (
         _stop(active),
-        _redeploy(system, past, active),
-        _stage(past, active),
         _flip(past, active),
+        _redeploy(system, past, active),
+        _stage(system, past, active),
     )
 
 
@@ -113,8 +134,10 @@ def check_ready(account: Account, system: System, past: Past) -> Checks:
             ),
             ask(
                 "Is it known what served before?",
-                past.former is not None,
-                seen=past.former or f"nothing: {past.live} is the oldest that is left, or was gone back to",
+                past.former is not None or past.flip is not None,
+                seen=past.former
+                or (past.flip.revision if past.flip else None)
+                or f"nothing: {past.live} is the oldest that is left, or was gone back to",
                 wanted="a former revision",
                 remedy="release a mended version with 30_release",
             ),
@@ -133,9 +156,22 @@ def wait_for_deployment(account: Account, system: System, applied: Applied, past
     if "pipeline.rollback" in answers:
         found = follow.deploying(account, system, answers["pipeline.rollback"]["pipelineExecutionId"])
         return Handle(found, f"deployment {found} of the rolled back stage")
-    stopped = next(d for d in past.deployments if not d.over)
-    found = follow.rolled_back_by(account, system, stopped.id)
-    return Handle(found, f"deployment {found} rolls {stopped.id} back")
+    if past.active is None:
+        last = past.deployments[0].id
+        return Handle(last, f"no deployment: the listeners were led elsewhere; {last} is the last one")
+    stopped = past.active.id
+    back = follow.rolled_back_by(account, system, stopped)
+    if back is not None:
+        return Handle(back, f"deployment {back} rolls {stopped} back")
+    ended = deployment.read_deployment(account, system, stopped)
+    if ended.status == "Succeeded":
+        raise CheckFailed(
+            where=f"deployment {stopped}",
+            seen="it had ended before the stop reached it: its tasks serve",
+            wanted="a deployment that is stopped and rolled back",
+            next_step="run this notebook again: it redeploys the former revision",
+        )
+    return Handle(stopped, f"deployment {stopped} was stopped, and CodeDeploy rolls nothing back")
 
 
 def instant_until(account: Account, system: System, started: Handle) -> Table:
@@ -151,9 +187,10 @@ def instant_until(account: Account, system: System, started: Handle) -> Table:
     return table("Going back is instant", [{"deployment": found.id, "until": until}])
 
 
-def plan_back(account: Account, system: System, past: Past) -> Plan:
+def plan_back(account: Account, system: System, past: Past, confirm: str = "") -> Plan:
     """The quickest way that is open, as a plan; raises GateClosed when none is.
 
+    Leading the listeners elsewhere by hand is for emergencies: `confirm` must be the name of the service for it.
     Nothing is to be done while a deployment goes back already: stopping it would bring the bad version back.
     """
     freeze = _freeze(account, system, past)
@@ -161,24 +198,29 @@ def plan_back(account: Account, system: System, past: Past) -> Plan:
         step = deployment.plan_stop(past.returning, why="going back by hand")
         under_way = replace(step, title="Go back", reason=f"{past.returning.id} goes back already", present={})
         return Plan(f"Go back: {past.returning.id} is under way", system.name, (*freeze, under_way))
-    open_ways = [way for way in ways(system, past) if way.open]
+    open_ways = [way for way in ways(system, past) if way.open and (way.name != FLIP or confirm == system.service)]
     if not open_ways:
-        raise GateClosed(
-            where="going back",
-            seen="; ".join(f"{way.name}: {way.reason}" for way in ways(system, past)),
-            wanted="one way that is open",
-            next_step="release a mended version with 30_release",
-        )
+        raise _none_open(system, past, confirm)
     way = open_ways[0]
-    steps = (lease.plan_take(account, system, otherwise=BY_HAND), *freeze, _step(system, past, way))
-    return Plan(f"Go back: {way.name}", system.name, steps, notes=(way.takes,))
+    steps = [lease.plan_take(account, system, otherwise=BY_HAND), *freeze]
+    if way.name in (REDEPLOY, STAGE):
+        steps += bracket.plan_open(account, system)
+    notes: tuple[str, ...] = (way.takes,)
+    if way.name == FLIP and past.flip and not past.astray:
+        notes += (f"{past.live} stays the primary task set: the next deployment is refused until {FLIP} is done again",)
+    return Plan(f"Go back: {way.name}", system.name, (*steps, *_steps(account, system, past, way)), notes=notes)
 
 
-def check_back(account: Account, system: System, past: Past) -> Checks:
+def check_back(account: Account, system: System, past: Past, applied: Applied | None = None) -> Checks:
     """Does the former revision serve again, on every listener and with every task?"""
+    lb = balancer.read_balancer(account, system)
+    if applied is not None and past.flip is not None and any(id.startswith("flip.") for id in applied.answers):
+        answers = list(balancer.check_listeners(system, lb, past.flip.group).answers)
+        return checks(
+            f"{past.flip.revision} serves", [*answers, balancer.check_targets(lb.groups[past.flip.group], wanted=1)]
+        )
     wanted = past.goal or ""
     current = service.read_service(account, system, system.service)
-    lb = balancer.read_balancer(account, system)
     primary = current.primary if current else None
     answers = [
         ask(
@@ -195,25 +237,50 @@ def check_back(account: Account, system: System, past: Past) -> Checks:
     return checks("The former version serves again", answers)
 
 
+def _none_open(system: System, past: Past, confirm: str) -> GateClosed:
+    told = "; ".join(f"{way.name}: {way.reason}" for way in ways(system, past) if not way.open)
+    if past.flip is not None and past.active is None:
+        typed = f"confirm is {confirm!r}" if confirm else "confirm is empty"
+        return GateClosed(
+            where="going back",
+            seen=f"{FLIP}: {typed}; {told}",
+            wanted=f"the name of the service, {system.service}, as confirm: nobody checks what is done by hand",
+            next_step=f"look at the table, then run again with confirm={system.service}",
+        )
+    return GateClosed(
+        where="going back",
+        seen=told,
+        wanted="one way that is open",
+        next_step="release a mended version with 30_release",
+    )
+
+
 def _stop(active: deployment.Deployment | None) -> Way:
+    takes = "about a minute: weights in seconds, then the new tasks go"
     if active is None:
-        return Way(STOP, False, "no deployment is under way", "seconds", None)
-    return Way(STOP, True, f"{active.id} is under way and the former tasks still run", "seconds", "the former tasks")
+        return Way(STOP, False, "no deployment is under way", takes, None)
+    return Way(STOP, True, f"{active.id} is under way and the former tasks still run", takes, "the former tasks")
 
 
 def _redeploy(system: System, past: Past, active: deployment.Deployment | None) -> Way:
-    takes = f"a full deployment ({system.params.release.traffic})"
+    takes = _full(system, past)
+    if past.astray:
+        return Way(REDEPLOY, False, ASTRAY, takes, past.former)
     if active is not None:
         return Way(REDEPLOY, False, f"{active.id} is under way: one deployment a group", takes, past.former)
     if past.former is None:
         return Way(REDEPLOY, False, "no former revision is known", takes, None)
     if not past.former_image:
         return Way(REDEPLOY, False, f"the image of {past.former} is gone from the registry", takes, past.former)
+    if not past.former_active:
+        return Way(REDEPLOY, False, f"{past.former} was deregistered: ECS starts no tasks of it", takes, past.former)
     return Way(REDEPLOY, True, f"{past.former} and its image are there", takes, past.former)
 
 
-def _stage(past: Past, active: deployment.Deployment | None) -> Way:
-    takes = "a full deployment by the pipeline"
+def _stage(system: System, past: Past, active: deployment.Deployment | None) -> Way:
+    takes = f"{_full(system, past)}, by the pipeline"
+    if past.astray:
+        return Way(STAGE, False, ASTRAY, takes, None)
     if active is not None:
         return Way(STAGE, False, f"{active.id} is under way", takes, None)
     if not past.stage_targets:
@@ -222,30 +289,56 @@ def _stage(past: Past, active: deployment.Deployment | None) -> Way:
 
 
 def _flip(past: Past, active: deployment.Deployment | None) -> Way:
-    takes = "seconds, and both listeners must be mended afterwards"
+    takes = "seconds; a typed confirmation, and nobody watches it but you"
     if active is not None:
         return Way(FLIP, False, f"{active.id} owns the listeners", takes, None)
-    if not past.idle_group_healthy:
-        return Way(FLIP, False, "no healthy task stands behind the other target group", takes, None)
-    # Healthy tasks behind an idle group are left over from a deployment stopped without rollback: a person decides.
-    return Way(FLIP, False, "emergency only: it takes a typed confirmation and is not done by this plan", takes, None)
+    if past.flip is None:
+        return Way(FLIP, False, "the listeners lead to the live tasks, and no others run", takes, None)
+    if not past.flip.healthy:
+        return Way(FLIP, False, f"{past.flip.why}, but not every task is healthy", takes, past.flip.revision)
+    return Way(FLIP, True, f"emergency: {past.flip.why}", takes, past.flip.revision)
 
 
-def _step(system: System, past: Past, way: Way) -> Step:
+def _full(system: System, past: Past) -> str:
+    """How long a full deployment takes until the former version has all the traffic."""
+    minutes = past.start_minutes + forecasting.shift_of(system).compared_minutes
+    return f"about {minutes:.0f} min ({system.params.release.traffic})"
+
+
+def _flip_of(found: service.Service | None, lb: balancer.Balancer, *, astray: bool) -> Flip | None:
+    """Where a flip could lead: the live tasks when a listener has left them, else tasks that a stop left over."""
+    if found is None or found.primary is None:
+        return None
+    left = [one for one in found.left_over if one.target_group in lb.groups]
+    if not astray and not left:
+        return None
+    to = found.primary if astray else left[0]
+    why = "a listener leads elsewhere than to the live tasks" if astray else f"tasks of {to.revision} were left over"
+    groups = [lb.groups[one.target_group] for one in (found.primary, to)]
+    wanted = (found.primary.desired, to.desired)
+    healthy = all(group.healthy >= least for group, least in zip(groups, wanted, strict=True))
+    return Flip(to.target_group, to.revision, why, healthy)
+
+
+def _steps(account: Account, system: System, past: Past, way: Way) -> tuple[Step, ...]:
     if way.name == STOP and past.active:
-        return deployment.plan_stop(past.active, why="going back by hand")
+        return (deployment.plan_stop(past.active, why="going back by hand"),)
+    if way.name == FLIP and past.flip:
+        lb = balancer.read_balancer(account, system)
+        return balancer.plan_lead(system, lb, past.flip.group, why=past.flip.why)
     if way.name == REDEPLOY:
         arn = system.arn("ecs", f"task-definition/{past.former}")
-        return deployment.plan_redeploy(
-            system, arn, step="rollback.deploy", why=f"back from {past.live} to {past.former}"
-        )
-    return pipeline.plan_stage_rollback(system, past.stage_targets[0], why=f"back from {past.live}")
+        why = f"back from {past.live} to {past.former}"
+        return (deployment.plan_redeploy(system, arn, step="rollback.deploy", why=why),)
+    return (pipeline.plan_stage_rollback(system, past.stage_targets[0], why=f"back from {past.live}"),)
 
 
 def _freeze(account: Account, system: System, past: Past) -> tuple[Step, ...]:
     found = pipeline.read_pipeline(account, system)
     # The next push would deploy the bad commit again: somebody must look before runs enter Deploy.
-    return (pipeline.plan_freeze(system, found, reason=f"rolled back by hand from {past.live}"),) if found else ()
+    commit = follow.commit_of(account, system, past.bad) if past.bad else None
+    named = f"{past.bad} - bad commit {commit or 'unknown'}" if past.bad else past.live
+    return (pipeline.plan_freeze(system, found, reason=f"rolled back by hand from {named}"),) if found else ()
 
 
 def _former(found: tuple[deployment.Deployment, ...], revisions: Mapping[str, str], live: str | None) -> str | None:
@@ -265,6 +358,11 @@ def _former(found: tuple[deployment.Deployment, ...], revisions: Mapping[str, st
 
 def _revision(account: Account, system: System, found: deployment.Deployment) -> str:
     return (deployment.read_task_definition_of(account, system, found) or "").rpartition("/")[2]
+
+
+def _is_active(account: Account, revision: str) -> bool:
+    status = service.read_task_definition(account, revision)["taskDefinition"]["status"]
+    return bool(status == "ACTIVE")
 
 
 def _image_exists(account: Account, system: System, revision: str) -> bool:

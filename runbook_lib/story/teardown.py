@@ -33,6 +33,7 @@ ORDER = (
     "ecr:repository",
     "codecommit:repository",
     "s3:bucket",
+    "lambda:function",
     "logs:log-group",
     "ecs:family",
     "iam:role",

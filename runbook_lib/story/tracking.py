@@ -80,17 +80,21 @@ class Seen:
     at: datetime
     deployment: Deployment
     phase: Phase
-    changes: tuple[datetime, ...]  # the predicted moments at which its traffic moves
-    requested: float | None  # the percent that green should have now by the configuration; None before the shift
+    course: tuple[tuple[datetime, float], ...]  # predicted moments, and green's percent from then on; empty before
     sample: Sample
     metrics: Metrics
     failures: tuple[StoppedTask, ...]  # tasks of green that failed to start or to stay
     activities: tuple[Activity, ...]
 
     @property
-    def next_change(self) -> datetime | None:
-        """When the traffic moves next by the configuration, None when it does not."""
-        return next((at for at in self.changes if at > self.at), None)
+    def changes(self) -> tuple[datetime, ...]:
+        """The predicted moments at which its traffic moves."""
+        return tuple(at for at, _ in self.course)
+
+    @property
+    def requested(self) -> float | None:
+        """The percent that green should have now by the configuration; None before the shift."""
+        return next((percent for at, percent in reversed(self.course) if at <= self.at), None)
 
     def group(self, label: str) -> str | None:
         """The target group of Blue or Green, None while CodeDeploy names none."""
@@ -132,8 +136,7 @@ class Tracker:
             at=now,
             deployment=self.found,
             phase=self.phase(now),
-            changes=self.changes,
-            requested=next((percent for at, percent in reversed(self.course) if at <= now), None),
+            course=self.course,
             sample=self._sample(now),
             metrics=self._metrics(now),
             failures=tuple(task for task in self.stopped.values() if self._counts(task)),
@@ -275,7 +278,9 @@ class Tracker:
             return
         if found.over and not before.over:
             self.rota.ask("weights", "alarms", "tasks")
-        if found.shifted != before.shifted or _weights(found) != _weights(before):
+        if before.events != found.events and found.status in ("Created", "Queued"):
+            self.rota.ask("deployment")
+        if found.shifted != before.shifted or (before.shares and _weights(found) != _weights(before)):
             self.rota.ask("weights")
         if before.shares and _desired(found) != _desired(before):
             self.rota.ask("activities")

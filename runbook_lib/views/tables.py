@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -182,13 +183,13 @@ class Progress:
         self.last: str | None = None
         self.told = 0.0  # seconds after the beginning when it was told last
 
-    def say(self, text: str, board: Table | None = None) -> None:
-        """Tell the state; the same text twice is told once.  Where it is redrawn, the board stands below it."""
+    def say(self, text: str, board: Table | None = None, picture: Callable[[], Any] | None = None) -> None:
+        """Tell the state; the same text twice is told once.  Where it is redrawn, board and picture stand below it."""
         if text == self.last:
             return
         self.last = text
         if os.environ.get(PROGRESS) == "in_place" and _shell() is not None:
-            self._redraw(text, board)
+            self._redraw(text, board, picture() if picture is not None else None)
         else:
             print(text)  # noqa: T201 - progress is for the reader
 
@@ -199,16 +200,24 @@ class Progress:
             self.told = seconds
             self.say(text)
 
-    def _redraw(self, text: str, board: Table | None) -> None:
+    def _redraw(self, text: str, board: Table | None, picture: Any) -> None:
         from IPython.display import display
 
         rich = {"text/plain": f"{self.title}: {text}" + (f"\n\n{board}" if board else "")}
         if board is not None:
-            rich["text/html"] = f"<p>{escape(self.title)}: {escape(text)}</p>{board._repr_html_()}"
+            rich["text/html"] = f"<p>{escape(self.title)}: {escape(text)}</p>{board._repr_html_()}{_image(picture)}"
         if self.handle is None:
             self.handle = display(rich, raw=True, display_id=True)
         else:
             self.handle.update(rich, raw=True)
+
+
+def _image(picture: Any) -> str:
+    """A chart inside a page: the picture with its claim and the sentence that reads it aloud."""
+    if picture is None:
+        return ""
+    data = base64.b64encode(picture.png).decode()
+    return f"<img alt='{escape(picture.title)}' src='data:image/png;base64,{data}'><p>{escape(picture.sentence)}</p>"
 
 
 def _plan_title(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from runbook_lib.suggest import did_you_mean
-from tests.benchmarks import judge, logs, preflight, sandbox, walk
+from tests.benchmarks import follow, judge, logs, preflight, sandbox, walk
 from tests.benchmarks.harness import Benchmark, report
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sandbox": sandbox.measure,
     "preflight": preflight.measure,
     "judge": judge.measure,
+    "follow": follow.measure,
     "logs": logs.measure,
 }
 PARTS: dict[str, Benchmark] = {**sandbox.PARTS}

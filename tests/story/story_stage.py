@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import begin, sandbox, scaling
+from runbook_lib import begin, lease, params, sandbox, scaling
 from runbook_lib.errors import RunbookError
 from runbook_lib.handle import Handle
-from runbook_lib.journal import Entry
+from runbook_lib.journal import Entry, Journal
 from runbook_lib.runbook import Runbook
-from runbook_lib.story import release
+from runbook_lib.sandbox import disturbance
+from runbook_lib.story import forecasting, release
 from runbook_lib.story.follow import Followed
 
 PARAMS = str(Path(__file__).parents[2] / "params" / "sandbox.yaml")
-
-
-@dataclass
-class Disturbing:
-    """A clock on whose way things happen that others do: each once, at the first moment that it is asked for."""
-
-    clock: Any
-    planned: list[tuple[Callable[[], bool], Callable[[], None]]] = field(default_factory=list)
-    step: float = 5.0
-
-    def now(self) -> datetime:
-        now: datetime = self.clock.now()
-        return now
-
-    def idle(self) -> bool:
-        return bool(self.clock.idle()) and not self.planned
-
-    def sleep(self, seconds: float) -> None:
-        """Wait in small steps, and look between them whether something is due."""
-        end = self.clock.now() + timedelta(seconds=seconds)
-        while (left := (end - self.clock.now()).total_seconds()) > 0:
-            self.clock.sleep(min(self.step, left))
-            for entry in list(self.planned):
-                due, happen = entry
-                if due():
-                    self.planned.remove(entry)
-                    happen()
 
 
 @dataclass
@@ -75,16 +48,30 @@ def opened(name: str = "30_release", **settings: Any) -> Runbook:
     """A run in a world that is ready for a release; settings are those of `release` and may change per test."""
     run = begin(name, PARAMS, {}, world="bluegreen")
     own = run.params.model_copy(update={"release": run.params.release.model_copy(update=settings)})
-    target = replace(run.system, params=own)
+    return _with(run, replace(run.system, params=own))
+
+
+def with_parameters(run: Runbook, parameters: Mapping[str, Any]) -> Runbook:
+    """The same run with dotted parameters on top; those of the sandbox change the world as it is."""
+    chosen = params.load(PARAMS, dict(parameters))
+    settings = world().settings
+    changed = {"requests_per_second": chosen.sandbox.requests_per_second}
+    told = tuple(disturbance.read(one.model_dump()) for one in chosen.sandbox.disturbances)
+    world().settings = settings.with_(**changed, disturbances=told)
+    own = run.params.model_copy(update={"release": chosen.release, "objective": chosen.objective})
+    return _with(run, replace(run.system, params=own))
+
+
+def resumed(run: Runbook, account: Any) -> Runbook:
+    """A run in the same world, with a journal of its own: what a second start of the notebook is."""
+    journal = Journal(account.clock)
+    keeper = lease.Keeper(account, run.system, journal)
+    return replace(run, account=account, journal=journal, keeper=keeper)
+
+
+def _with(run: Runbook, target: Any) -> Runbook:
     run.keeper.system = target
-    return replace(run, params=own, system=target)
-
-
-def disturbed(run: Runbook) -> tuple[Runbook, Disturbing]:
-    """The same run on a clock on which things can happen."""
-    clock = Disturbing(run.account.clock)
-    account = replace(run.account, clock=clock)
-    return replace(run, account=account), clock
+    return replace(run, params=target.params, system=target)
 
 
 def world() -> Any:
@@ -112,7 +99,9 @@ def scaled(run: Runbook, **suspended: bool) -> Runbook:
 def start(run: Runbook, version: str = "2.0.0", environment: Mapping[str, str] | None = None) -> Handle:
     """From the first question to the deployment."""
     told = dict(environment or {})
-    run.gate("Release", run.check(release.check_safe, version, told))
+    safe = run.check(release.check_safe, version, told)
+    run.gate("The release can be judged", run.check(forecasting.check_forecast, run.read(forecasting.read_outlook)))
+    run.gate("Release", safe)
     applied = run.apply(run.plan(release.plan_release, version, told))
     started: Handle = run.wait(release.wait_for_deployment, run.wait(release.wait_for_run, applied))
     return started

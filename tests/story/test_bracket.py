@@ -8,6 +8,7 @@ import pytest
 from story_stage import finish, opened, scaled, start
 
 from runbook_lib import bracket, lease, scaling
+from runbook_lib.params import Owned
 from runbook_lib.runbook import Runbook
 from runbook_lib.story import release
 
@@ -112,3 +113,16 @@ def test_an_older_note_knows_what_was_before() -> None:
     noted = bracket.read_note(run.account, run.system)
     assert noted is not None
     assert dict(noted.suspended) == ACTIVE
+
+
+def test_a_count_that_a_stack_owns_is_left_to_it() -> None:
+    """Scaling goes on all the same: nothing may wait for a consent there."""
+    run = scaled(opened(traffic="all_at_once"))
+    run.follow(start(run))
+    run.account.client("ecs").update_service(cluster=run.system.cluster, service=run.system.service, desiredCount=1)
+    arn = run.system.arn("ecs", f"service/{run.system.cluster}/{run.system.service}")
+    owned = replace(run.account, claims=(Owned(resource=arn, by="the CDK"),))
+    closing = bracket.plan_close(owned, run.system)
+    assert closing is not None
+    assert [step.id for step in closing.needed] == [bracket.RESUME, bracket.FORGET]
+    assert "the service belongs to the CDK" in closing.steps[1].reason

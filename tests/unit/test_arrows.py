@@ -26,6 +26,7 @@ LAYERS = (
         "cost",
         "deployment",
         "deployment_group",
+        "hook",
         "image",
         "lease",
         "metric",
@@ -33,6 +34,7 @@ LAYERS = (
         "pipeline",
         "pipeline_rule",
         "polling",
+        "probe",
         "removal",
         "repository",
         "role",
@@ -55,7 +57,7 @@ LAYERS = (
 ONLY = {"sandbox": {"clock", "errors"}, "documents": {"errors"}, "kernels": set[str](), "suggest": set[str]()}
 SANDBOX = {"account", "runs", "cli", "kernels"}  # who may reach the sandbox; account does for everybody else
 LIBRARIES = {
-    "boto3": {"account", "sandbox"},
+    "boto3": {"account", "sandbox", "hook"},  # the hook is a program of its own, which Lambda runs
     "moto": {"sandbox"},
     "matplotlib": {"views"},
     "papermill": {"runs"},
@@ -183,7 +185,7 @@ def test_only_clocks_know_the_time(root: Path) -> None:
         ("sandbox/world.py", "from runbook_lib.account import Account", "may import ['clock', 'errors'] alone"),
         ("documents/x.py", "from runbook_lib import params", "may import ['errors'] alone"),
         ("brand_new.py", "from runbook_lib import errors", "has no layer"),
-        ("service.py", "def f():\n    import boto3", "only ['account', 'sandbox'] may"),
+        ("service.py", "def f():\n    import boto3", "only ['account', 'hook', 'sandbox'] may"),
         ("story/x.py", "from matplotlib import pyplot", "only ['views'] may"),
         ("service.py", "import time\ntime.sleep(1)", "service.py:2 uses time.sleep"),
         ("service.py", "import datetime\ndatetime.datetime.now()", "uses datetime.datetime.now"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from runbook_lib.documents.appspec.check import NETWORK, PLACEHOLDER, SERVICE, Checker
@@ -18,6 +18,7 @@ from runbook_lib.documents.json_text import parse_json
 from runbook_lib.documents.node import Document, Node
 from runbook_lib.documents.source import Source, source_of
 from runbook_lib.documents.yaml_text import parse_yaml, resolve
+from runbook_lib.errors import BadInput
 
 NAME = "appspec.yaml"
 _PLAIN = re.compile(r"[A-Za-z_<][\w<>./:@-]*")
@@ -71,6 +72,30 @@ def build(spec: AppSpec) -> str:
     text = "\n".join([*lines, *(" " * 8 + line for line in optional), *_hook_lines(spec.hooks), ""])
     refuse(check(text, template=spec.task_definition == PLACEHOLDER))
     return text
+
+
+def with_hook(text: str, event: str, function: str | None) -> str:
+    """The same AppSpec with a function in an event, None for none; what else stands in it keeps its bytes.
+
+    Raises BadInput where that cannot be: another function is there, or the file is not written as we write it.
+    """
+    spec = parse(text)
+    now = spec.hooks.get(event)
+    if now == function:
+        return text
+    if now is not None and function is not None:
+        raise _cannot(f"{event}: {now}", f"no function in {event}, or {function}", "move one of them to another event")
+    hooks = {name: value for name, value in spec.hooks.items() if name != event}
+    wanted = {**hooks, event: function} if function is not None else hooks
+    if text == build(spec):
+        return build(replace(spec, hooks=wanted))
+    if not spec.hooks:
+        return "\n".join([text.rstrip("\n"), *_hook_lines(wanted), ""])
+    raise _cannot("Hooks in a file of your own", f"{event}: {function or 'nothing'}", "write it into the file yourself")
+
+
+def _cannot(seen: str, wanted: str, next_step: str) -> BadInput:
+    return BadInput(where=NAME, seen=seen, wanted=wanted, next_step=next_step)
 
 
 def parse(text: str | bytes | Source, *, name: str = NAME, template: bool = True) -> AppSpec:
