@@ -59,6 +59,8 @@ CHANGES: Mapping[str, str] = {
     "elbv2:modify_load_balancer_attributes": "{LoadBalancerArn}",
     "elbv2:modify_target_group_attributes": "{TargetGroupArn}",
     "events:delete_rule": "events:rule/{Name}",
+    "events:disable_rule": "events:rule/{Name}",
+    "events:enable_rule": "events:rule/{Name}",
     "events:put_rule": "events:rule/{Name}",
     "events:put_targets": "events:rule/{Rule}",
     "events:remove_targets": "events:rule/{Rule}",
