@@ -51,7 +51,9 @@ class DuckDB:
             else:
                 found[file.name] = known
                 meter.done(file, fresh=False)
-        with connect(shelf.work, threads=threads) as db, ThreadPoolExecutor(min(threads, MOST)) as pool:
+        # Files are counted beside each other; threads within each would only wait for one another.
+        within = threads if len(missing) == 1 else 1
+        with connect(shelf.work, threads=within) as db, ThreadPoolExecutor(min(threads, MOST)) as pool:
             running: dict[Future[FileCount], LogFile] = {}
             try:
                 for file in missing:
