@@ -56,7 +56,7 @@ class Past:
     former_active: bool  # whether ECS still starts tasks of the former revision
     start_minutes: float  # until new tasks are healthy, as long as it took the last time
     bad: str | None  # the deployment that made the live revision, or is about to: what is gone back from
-    returning: deployment.Deployment | None  # one that is bringing a former revision back already
+    returning: deployment.Deployment | None  # one that brings a former revision back, or has done it already
     goal: str | None  # the revision that serves when going back has ended
 
     @property
@@ -76,6 +76,9 @@ def read_past(account: Account, system: System) -> Past:
     former = _former(found, revisions, live)
     active = next((d for d in found if not d.over), None)
     returning = active if active and active.goes_back else None
+    if active is None and former is None and found and found[0].goes_back and found[0].status == "Succeeded":
+        # Gone back already, and nothing served before: there is nothing left to go back to.
+        returning = found[0] if revisions[found[0].id] == live else None
     lb = balancer.read_balancer(account, system)
     primary = current.primary if current else None
     astray = bool(balancer.check_listeners(system, lb, primary.target_group if primary else None).bad)
@@ -119,7 +122,7 @@ def check_ready(account: Account, system: System, past: Past) -> Checks:
     """Is there something to go back to, and a way that is open; or is a deployment going back already?"""
     del account
     if past.returning:
-        question = "Is the deployment that is under way one that goes back?"
+        question = "Is the last deployment one that goes back?"
         return checks("Ready to go back", (ask(question, True, seen=past.returning.id, wanted="one that goes back"),))
     open_ways = [way.name for way in ways(system, past) if way.open]
     return checks(
@@ -196,8 +199,11 @@ def plan_back(account: Account, system: System, past: Past, confirm: str = "") -
     freeze = _freeze(account, system, past)
     if past.returning:
         step = deployment.plan_stop(past.returning, why="going back by hand")
-        under_way = replace(step, title="Go back", reason=f"{past.returning.id} goes back already", present={})
-        return Plan(f"Go back: {past.returning.id} is under way", system.name, (*freeze, under_way))
+        over = past.returning.over
+        reason = f"{past.returning.id} {'went' if over else 'goes'} back already"
+        under_way = replace(step, title="Go back", reason=reason, present={})
+        title = f"Go back: {past.returning.id} {'has done it' if over else 'is under way'}"
+        return Plan(title, system.name, (*freeze, under_way))
     open_ways = [way for way in ways(system, past) if way.open and (way.name != FLIP or confirm == system.service)]
     if not open_ways:
         raise _none_open(system, past, confirm)

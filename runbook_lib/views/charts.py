@@ -63,10 +63,15 @@ def health(metrics: Metrics, who: Roles, axis: Timeline) -> Chart:
     _lines(plot, series)
     plot.yaxis.get_major_locator().set_params(integer=True)
     most = {name: max((value for _, value in points), default=0) for name, points in series.items()}
-    worst = max(most["blue unhealthy"], most["green unhealthy"])
+    seen = max(most["blue unhealthy"], most["green unhealthy"])
+    # Targets that start are unhealthy until their first checks have passed; the shift waits for that.
+    shift = next((at for at, name in axis.events if name == "AllowTraffic"), None)
+    counted = (m for m in metrics.minutes if m.group != who.green or shift is None or axis.minutes(m.at) >= shift)
+    worst = max((minute.unhealthy or 0 for minute in counted), default=0)
+    starting = f" ({seen:g} while they started)" if seen > worst else ""
     sentence = (
         f"At most {most['blue healthy']:g} blue and {most['green healthy']:g} green targets were healthy; "
-        f"at most {worst:g} were unhealthy. {_verdict(worst == 0)}"
+        f"at most {worst:g} were unhealthy{starting}. {_verdict(worst == 0)}"
     )
     return finished(title, sentence, series, figure, plot)
 

@@ -19,7 +19,7 @@ from runbook_lib.sandbox import connect
 
 ROOT = Path(__file__).parents[2]
 # Fast enough for a test, slow enough to be killed in the middle; and the former tasks stay until it is over.
-SCALED = ("sandbox.clock=scaled", "sandbox.scale=240", "release.termination_wait_minutes=1200")
+SCALED = ("sandbox.clock=scaled", "sandbox.scale=240", "release.termination_wait_minutes=1200", "release.limit_minutes=2000")
 PATIENCE = 90.0  # seconds of the wall until the place to kill is reached
 
 
