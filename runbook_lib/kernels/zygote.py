@@ -29,6 +29,7 @@ INLINE = "module://matplotlib_inline.backend_inline"
 STORY = (
     "capacity",
     "delivery",
+    "forecasting",
     "incident",
     "machine",
     "move",

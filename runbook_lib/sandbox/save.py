@@ -13,15 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from runbook_lib.errors import Refused
 from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.files import read_own, replacing, unusable
 from runbook_lib.sandbox.world import World
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 HEADER = f"runbook sandbox world, format 4, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
@@ -58,7 +55,7 @@ class _Summed:
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.digest = file, hashlib.sha256()
 
-    def write(self, content: Buffer) -> int:
+    def write(self, content: bytes | bytearray | memoryview) -> int:
         self.digest.update(content)
         return self._file.write(content)
 

@@ -32,7 +32,7 @@ from runbook_lib.views.document import Document, Section
 
 AROUND = timedelta(minutes=15)  # looked at on both sides of a deployment that failed
 LAST = timedelta(hours=1)  # looked at where nothing says when it was
-RUNS = Path("runs")
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read(
     if saved:
         seen, place = evidence.load(Path(saved)), saved
     elif look.expired(account, chosen):
-        known = evidence.covering(RUNS, system.service, chosen)
+        known = evidence.covering(_runs(journals), system.service, chosen)
         if not known:
             raise CheckFailed(
                 where="the window",
@@ -80,7 +80,7 @@ def read(
         seen, place = evidence.load(known[0]), str(known[0])
     else:
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
-        cache = RUNS / "access-logs" if any(each.path for each in journals) else None
+        cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
         tell = partial(_tell, Progress("access logs"))
         seen = look.read(account, system, chosen, lines, cache=cache, tell=tell)
         place = _keep(seen, journals)
@@ -340,6 +340,12 @@ def _unread(found: Look) -> Table:
 
 def _none(what: str) -> Table:
     return table(what, [{"what": "no minute of the window hurt users"}])
+
+
+def _runs(journals: tuple[Journal, ...]) -> Path:
+    """Where runs keep their evidence: the folder around this run's, else the one below where we are."""
+    above = (parent for each in journals if each.path for parent in each.path.parents)
+    return next((parent for parent in above if parent.name == RUNS), Path(RUNS))
 
 
 def _keep(seen: look.Seen, journals: tuple[Journal, ...]) -> str:
