@@ -41,7 +41,7 @@ def release_once(run: Runbook, version: str) -> None:
     account, system, journal = run.account, run.system, Journal(run.account.clock)
     applied = step.apply(release.plan_release(account, system, version, {}), account=account, journal=journal)
     started = release.wait_for_deployment(account, system, release.wait_for_run(account, system, applied))
-    follow.deployment(account, system, started.id, journal=journal, until=lambda found: found.shifted)
+    follow.deployment(account, system, started.id, journal=journal, until=lambda seen: seen.deployment.shifted)
     release.wait_for_end(account, system, started)
 
 
