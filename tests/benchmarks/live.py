@@ -177,7 +177,7 @@ def hour() -> dict[str, Any]:
         clock = ScaledClock(
             stage.world, scale=HOUR_SCALE, wall=pace, wait=lambda seconds: time.sleep(min(seconds, 0.01))
         )
-        live.attach(stage.world, clock)
+        live.attach(stage.world, clock, tell=stage.world.happen)
         stage.sandbox._clock = clock
         image = push(
             stage.world,

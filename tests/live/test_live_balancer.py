@@ -136,6 +136,26 @@ def test_weights_are_kept(running: Balancer) -> None:
     assert later == {GREEN}
 
 
+def test_a_request_is_told_of_a_target_that_is_gone_since(running: Balancer) -> None:
+    """Lines are read after the plan has changed: group and target are those that it went to."""
+    with served(lambda one: well(one)) as blue, served(lambda one: well(one)) as green:
+        wait_until(running, running.give(plan(forward(blue=1), blue=(blue,))))
+        get(entrance(running))
+        wait_until(running, running.give(plan(forward(green=1), green=(green,))))
+        (found,) = records(running, 1)
+    assert (found.group, found.target) == (BLUE, "10.0.0.0:80")
+
+
+def test_of_former_names_the_newest_are_remembered() -> None:
+    """A world that is released into for weeks does not remember every task that it had."""
+    known = None
+    for number in range(routing.KEPT + 10):
+        known = routing.names(plan(forward(blue=1), blue=(f"http://{number}",)), known)
+    assert known is not None
+    assert len(known.targets) == routing.KEPT + 1
+    assert set(known.targets.values()) == {"10.0.0.0:80"}
+
+
 def test_a_request_is_told_as_a_load_balancer_would(running: Balancer) -> None:
     """Group, target, statuses and durations; the trace that it came with, or a new one."""
     with served(lambda one: well(one, 404)) as blue:

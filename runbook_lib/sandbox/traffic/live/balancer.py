@@ -20,6 +20,7 @@ from runbook_lib.errors import BadInput, RunbookError
 from runbook_lib.sandbox.traffic.live.leash import Leash
 from runbook_lib.sandbox.traffic.live.ports import LOOPBACK, Ports
 from runbook_lib.sandbox.traffic.live.routing import Names, Plan, configuration, marker, names
+from runbook_lib.sandbox.traffic.live.seen import FIELDS
 from runbook_lib.sandbox.traffic.live.tail import Tail
 
 ENTRANCES = 6
@@ -32,11 +33,12 @@ OPTIONS = (
     "--api.dashboard=false",
     "--accesslog=true",
     "--accesslog.format=json",
+    "--accesslog.fields.defaultmode=drop",  # to write and to read what nobody asks for is most of the cost
+    *(f"--accesslog.fields.names.{name}=keep" for name in FIELDS),
     "--accesslog.fields.headers.defaultmode=drop",
     "--accesslog.fields.headers.names.User-Agent=keep",
     "--accesslog.fields.headers.names.X-Amzn-Trace-Id=keep",
     "--accesslog.fields.headers.names.Date=keep",
-    "--accesslog.fields.headers.names.X-Version=keep",
     "--log.level=ERROR",
     "--log.nocolor=true",
 )
@@ -85,7 +87,7 @@ class Balancer:
     def give(self, plan: Plan) -> int:
         """Hand a plan over; the number of the configuration that holds it. The same again changes nothing."""
         if plan != self._written:
-            self._written, self.names = plan, names(plan)
+            self._written, self.names = plan, names(plan, self.names)
             self.generation += 1
             beside = self._routes.with_suffix(".new")
             beside.write_text(json.dumps(configuration(plan, self.generation)))  # JSON is YAML

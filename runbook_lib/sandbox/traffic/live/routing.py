@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from runbook_lib.sandbox.services.elbv2.store import Action
 from runbook_lib.sandbox.traffic.live.ports import CLOSED, LOOPBACK
 
+Meaning = TypeVar("Meaning")
 TRANSPORT = "targets"
 IDLE = "2s"  # an idle connection to a target is let go before an ordinary application would close it
 HIGHEST = 1_000_000  # ALB: the lowest number is first; traefik: the highest
+KEPT = 500  # names of each kind whose meaning is remembered: lines of the log are read after the plan has changed
 NOTHING = f"http://{LOOPBACK}:{CLOSED}"
 
 
@@ -57,14 +59,22 @@ class Names:
     empty: frozenset[str]  # ARNs of groups without a target to ask
 
 
-def names(plan: Plan) -> Names:
-    """The way back from traefik's names."""
+def names(plan: Plan, former: Names | None = None) -> Names:
+    """The way back from traefik's names, also from those that a former plan had and this one has not."""
+    known = former or Names({}, {}, {}, frozenset())
     return Names(
-        routers={f"{_router(number)}@file": route for number, route in enumerate(plan.routes)},
-        services={f"{service(group)}@file": group for group in plan.serving},
-        targets={url: where for serving in plan.serving.values() for where, url in serving.targets},
+        routers=_newest(known.routers, {f"{_router(route)}@file": route for route in plan.routes}),
+        services=_newest(known.services, {f"{service(group)}@file": group for group in plan.serving}),
+        targets=_newest(
+            known.targets, {url: where for serving in plan.serving.values() for where, url in serving.targets}
+        ),
         empty=frozenset(group for group, serving in plan.serving.items() if not serving.targets),
     )
+
+
+def _newest(former: Mapping[str, Meaning], now: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    gone = [(name, meaning) for name, meaning in former.items() if name not in now]
+    return {**dict(gone[-KEPT:]), **now}
 
 
 def configuration(plan: Plan, generation: int) -> dict[str, Any]:
@@ -73,8 +83,8 @@ def configuration(plan: Plan, generation: int) -> dict[str, Any]:
     services |= {service(one.group): _balanced([url for _, url in one.targets]) for one in plan.serving.values()}
     routers: dict[str, Any] = {}
     middlewares: dict[str, Any] = {}
-    for number, route in enumerate(plan.routes):
-        name = _router(number)
+    for route in plan.routes:
+        name = _router(route)
         ROUTERS.get(route.action["Type"], _unserved)(name, route, services, middlewares)
         routers[name] = {
             "entryPoints": [route.entrance],
@@ -99,8 +109,10 @@ def service(group: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "-", group.partition(":targetgroup/")[2] or group)
 
 
-def _router(number: int) -> str:
-    return f"route-{number}"
+def _router(route: Route) -> str:
+    """The same for a rule in every plan: a line of the log that is read later still means it."""
+    listener = route.listener.partition(":listener/")[2] or route.listener
+    return f"route-{re.sub(r'[^A-Za-z0-9]', '-', listener)}-{route.priority}"
 
 
 def _balanced(urls: Sequence[str]) -> dict[str, Any]:

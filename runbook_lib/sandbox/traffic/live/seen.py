@@ -15,6 +15,12 @@ from runbook_lib.sandbox.traffic.live.routing import Names, Route
 from runbook_lib.sandbox.traffic.live.walltime import Pace
 from runbook_lib.sandbox.traffic.record import Record
 
+# What traefik shall write of a request.
+FIELDS = (
+    *("RouterName", "ServiceName", "ServiceURL", "StartUTC", "Duration", "Overhead"),
+    *("ClientHost", "ClientPort", "RequestMethod", "RequestHost", "RequestPath", "RequestProtocol"),
+    *("RequestContentSize", "DownstreamStatus", "DownstreamContentSize", "OriginStatus", "OriginDuration"),
+)
 NANO = 1e9
 GONE, CLIENT_GONE = 499, 460  # traefik's and the load balancer's word for it
 OWN_ANSWERS = (502, 504)  # traefik gives them when a target does not answer, and logs them as the target's

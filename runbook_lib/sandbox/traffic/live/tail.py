@@ -18,12 +18,12 @@ class Tail:
         self._old = path.with_name(path.name + ".old")
         self._read = 0
         self._rest = b""
-        self._turning = False
+        self._turning = self._turned = False
 
     def lines(self) -> list[bytes]:
         """The whole lines that came since the last time."""
         found = self._finish_old() if self._turning else []
-        found += self._new(self.path)
+        found += [] if self._turning else self._new(self.path)
         if not self._turning and self._read > self._most:
             self._turn()
         return found
@@ -43,10 +43,14 @@ class Tail:
         self._turning = True
 
     def _finish_old(self) -> list[bytes]:
-        """The last lines of the file that was moved away, once the writer has gone over to the new one."""
-        if not self.path.exists():
-            return []
+        """The lines of the file that was moved away.
+
+        The writer makes the new one first and goes over to it then: what it wrote in between is read the next time,
+        and only then the old one is let go.
+        """
+        over, self._turned = self._turned, self.path.exists()
         found = self._new(self._old)
-        self._old.unlink()
-        self._read, self._rest, self._turning = 0, b"", False
+        if over:
+            self._old.unlink()
+            self._read, self._rest, self._turning, self._turned = 0, b"", False, False
         return found
