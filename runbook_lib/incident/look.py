@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from runbook_lib import balancer, deployment, metric, pipeline, service
 from runbook_lib.account import Account
@@ -69,14 +68,11 @@ def read(
     system: System,
     window: Window,
     lines: Iterable[Line],
-    *,
-    cache: Path | None = None,
-    tell: requests.Tell | None = None,
+    means: requests.Means,
 ) -> Seen:
     """Ask every source for a window; one that cannot answer is written down as that.
 
-    `cache` keeps the counts of access logs, so that a second look need not read them again; `tell` is told how far the
-    reading of them has come.
+    `means` says how access logs are read.
     """
     lb = balancer.read_balancer(account, system)
     measured = _measured(account, system, lb, window)
@@ -100,7 +96,7 @@ def read(
     )
     before, after = _released(tenures)
     hurt = harm.find(measured, system.params.objective)
-    counted, access = requests.read(account, system, lb, window, hurt, tenures, cache=cache, tell=tell)
+    counted, access = requests.read(account, system, lb, window, hurt, tenures, means)
     return Seen(
         service=system.service,
         window=window,

@@ -12,6 +12,7 @@ from typing import Any
 from runbook_lib import network
 from runbook_lib.accesslog import (
     Damage,
+    Engine,
     Histogram,
     Hurt,
     NoAccessLog,
@@ -37,7 +38,6 @@ DIMENSIONS = ("path", "client", "status", "target", "zone", "user agent")
 WORST = 8  # values of a dimension that are kept
 # The heat map's rows: an octave in four steps, from 1 ms to 16 s.
 BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
-Tell = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,15 @@ class Requests:
         return table(f"Who was hurt: {self.clients} clients", rows, ("by", "value", "requests", "failed", "slow"))
 
 
+@dataclass(frozen=True)
+class Means:
+    """How access logs are read: who counts (None: DuckDB in this process), where counts are kept, who is told of it."""
+
+    engine: Engine | None = None
+    cache: Path | None = None
+    tell: Callable[[Progress], None] | None = None
+
+
 def read(
     account: Account,
     system: System,
@@ -108,9 +117,7 @@ def read(
     window: Window,
     harm: Harm | None,
     tenures: Sequence[Tenure],
-    *,
-    cache: Path | None = None,
-    tell: Tell | None = None,
+    means: Means,
 ) -> tuple[Requests | None, Told]:
     """The access log of the harm with ten minutes on both sides; None, with the reason, where nothing can be read."""
     if harm is None:
@@ -122,8 +129,9 @@ def read(
     groups = {group.arn: name for name, group in lb.groups.items()}
     try:
         source = logs_of(account, lb.arn)
-        counted = read_access_logs(source, stretch, cache=cache, tell=tell)
-        hurt = read_damage(source, Stretch(harm.start, harm.end), slow_ms=slow, cache=cache, tell=tell)
+        how: dict[str, Any] = vars(means)
+        counted = read_access_logs(source, stretch, **how)
+        hurt = read_damage(source, Stretch(harm.start, harm.end), slow_ms=slow, **how)
     except NoAccessLog as error:
         return None, Told(SOURCE, missing=f"{error.seen}; {error.next_step}")
     ours = counted.only(groups)

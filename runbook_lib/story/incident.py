@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from runbook_lib import accesslog, balancer, deployment, pipeline, repository
+from runbook_lib.accesslog.dask import Dask
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.errors import BadInput, CheckFailed
@@ -19,7 +20,7 @@ from runbook_lib.incident import damage as hurting
 from runbook_lib.incident import intervals as timing
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.redact import Redactor
-from runbook_lib.incident.requests import SOURCE
+from runbook_lib.incident.requests import SOURCE, Means
 from runbook_lib.incident.window import Window, window
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan
@@ -57,11 +58,18 @@ def find_window(account: Account, system: System, since: str, until: str) -> Win
 
 
 def read(
-    account: Account, system: System, chosen: Window, journals: Iterable[Journal] = (), *, saved: str = ""
+    account: Account,
+    system: System,
+    chosen: Window,
+    journals: Iterable[Journal] = (),
+    *,
+    saved: str = "",
+    scheduler: str = "",
 ) -> Look:
     """Read everything that is known of a window and reason over it; what was read is kept beside the journal.
 
-    `saved` names the file of an earlier look: then nothing is read but that.  Raises CheckFailed for a window that is
+    `saved` names the file of an earlier look: then nothing is read but that.  `scheduler` is the address of a dask
+    cluster that counts the access logs; empty: this process does.  Raises CheckFailed for a window that is
     older than what AWS keeps when no earlier look covers it.
     """
     journals = tuple(journals)
@@ -82,7 +90,8 @@ def read(
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
         cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
         tell = partial(_tell, Progress("access logs"))
-        seen = look.read(account, system, chosen, lines, cache=cache, tell=tell)
+        means = Means(Dask(scheduler) if scheduler else None, cache, tell)
+        seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
     return Look(found, _bad_commit(account, system), lb.logging_to is not None, place)

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import stories
 
+from runbook_lib.accesslog import LocalLogs
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
-from runbook_lib.incident import evidence, look
+from runbook_lib.incident import evidence, look, requests
 from runbook_lib.incident.causes.facts import STRONG
+from runbook_lib.incident.requests import Means
 from runbook_lib.incident.window import Window
 from runbook_lib.story import incident
 from runbook_lib.story.incident import Look
@@ -107,6 +109,24 @@ def test_without_an_access_log_the_rest_is_told(story: Story, monkeypatch: pytes
     assert again.incident.damage is not None
 
 
+def test_a_cluster_counts_the_same(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its scheduler's address, of files that its workers reach; one that nobody answers at is told."""
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    account, system, found = story
+    window, s3 = found.incident.seen.window, account.client("s3")
+    for one in s3.list_objects_v2(Bucket=system.access_log_bucket)["Contents"]:
+        body = s3.get_object(Bucket=system.access_log_bucket, Key=one["Key"])["Body"].read()
+        (tmp_path / one["Key"].rpartition("/")[2]).write_bytes(body)
+    monkeypatch.setattr(requests, "logs_of", lambda *_: LocalLogs(tmp_path))
+    alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**alone) as cluster:
+        again = incident.read(account, system, window, scheduler=cluster.scheduler_address).incident.seen.requests
+    known = found.incident.seen.requests
+    assert known is not None
+    assert again is not None
+    assert (again.served, again.worst, again.heat) == (known.served, known.worst, known.heat)
+
+
 def test_a_fact_that_several_sources_know_is_told_once(story: Story) -> None:
     """By the earliest, with everybody who told it."""
     _, _, found = story
@@ -185,7 +205,7 @@ def test_a_source_that_may_not_be_read_is_told_as_a_gap(story: Story, monkeypatc
         raise error
 
     monkeypatch.setattr(client, "get_paginator", refused)
-    seen = look.read(account, system, found.incident.seen.window, ())
+    seen = look.read(account, system, found.incident.seen.window, (), Means())
     gaps = {one.source: one.missing for one in seen.told if one.missing}
     assert gaps["CloudTrail"] == "LookupEvents was refused: AccessDeniedException: no"
     assert len({entry.source for one in seen.told for entry in one.entries}) >= 5
