@@ -6,6 +6,7 @@ journals is its checksum; it says itself which journal it holds already, so that
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -20,7 +21,7 @@ from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.files import read_own, replacing, unusable
 from runbook_lib.sandbox.world import World
 
-HEADER = f"runbook sandbox world, format 4, moto {moto_state.VERSION}\n".encode()
+HEADER = f"runbook sandbox world, format 5, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
 LINE = b"\n"
 WHAT = "saved world"
@@ -46,7 +47,18 @@ def save(world: World, path: str | Path, *, holds: str = "") -> str:
         moto_state.write(world, content)
         file.seek(len(HEADER))
         file.write(content.digest.digest())
+    _give_back_memory()
     return content.digest.hexdigest()
+
+
+def _give_back_memory() -> None:
+    """What writing took goes back to the system: glibc keeps it for later, a world that is saved again and again grows.
+
+    Other C libraries have no malloc_trim.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class _Summed:

@@ -128,7 +128,7 @@ def test_an_hour_takes_little() -> None:
     """3,000 latencies a minute in at most 8 KB an hour, where objects would take half a megabyte."""
     points = minutes(60)
     points.pack(START + 2 * HOUR)
-    assert len(points.packed[START][1]) < 8000
+    assert points.packed[START][1].size < 8000
 
 
 def test_a_world_reads_the_same_after_days(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from runbook_lib.sandbox.shelf import Laid
 from runbook_lib.sandbox.traffic import synthesis
 from runbook_lib.sandbox.traffic.accesslog import Minute, Origin
 from runbook_lib.sandbox.traffic.tally import Tally
@@ -34,27 +35,24 @@ END = struct.Struct("<II")
 class Modelled:
     """The lines of one node in modelled minutes."""
 
-    key: str
+    etag: str  # as that of an upload in parts, which is no checksum of the content (S3 API reference, Object)
     delivered: float
     lines: int
-    recipe: bytes
+    recipe: Laid
 
     @classmethod
     def of(cls, key: str, minutes: Sequence[Minute], origin: Origin, *, seed: int, delivered: float) -> Modelled:
         """The file of a node; of the minutes only what the node served is kept."""
         own = tuple(Minute(one.start, one.front, _of_node(one, origin.zone)) for one in minutes)
         lines = sum(int(counts.sum()) for one in own for counts in one.tally.values())
-        return cls(key, delivered, lines, zlib.compress(pickle.dumps((own, origin, seed), 5)))
+        recipe = zlib.compress(pickle.dumps((own, origin, seed), 5))
+        etag = f"{hashlib.sha256(key.encode() + recipe).hexdigest()[:32]}-1"
+        return cls(etag, delivered, lines, Laid(recipe))
 
     @property
     def size(self) -> int:
         """Bytes."""
         return FIRST + EACH * self.lines
-
-    @property
-    def etag(self) -> str:
-        """As that of an upload in parts, which is no checksum of the content (S3 API reference, Object)."""
-        return f"{hashlib.sha256(self.key.encode() + self.recipe).hexdigest()[:32]}-1"
 
     def made(self) -> bytes:
         """The file itself."""
@@ -63,7 +61,7 @@ class Modelled:
 
 @lru_cache(maxsize=1)  # a large file is read in parts
 def _made(file: Modelled) -> bytes:
-    minutes, origin, seed = pickle.loads(zlib.decompress(file.recipe))
+    minutes, origin, seed = pickle.loads(zlib.decompress(file.recipe.read()))
     lines = (line for minute in minutes for line in synthesis.lines(minute, origin, seed=seed))
     return compressed(lines, at=file.delivered, size=file.size)
 

@@ -16,6 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from runbook_lib.sandbox.services.cloudwatch.histogram import Histogram, StatisticSet, merged
+from runbook_lib.sandbox.shelf import Laid
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # How old points may be that a period can show: (the period must be a multiple of it, seconds).
@@ -35,7 +36,7 @@ class Part:
 
 
 Point = tuple[int, Part]  # the start of its minute (or second), epoch seconds
-Packed = tuple[int, bytes]  # how far apart its points are, seconds; and the points
+Packed = tuple[int, Laid]  # how far apart its points are, seconds; and the points
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Points:
     def between(self, start: float, end: float) -> Iterator[Point]:
         """The points of a stretch of time, without its end."""
         for hour in self._hours(start, end):
-            yield from ((at, part) for at, part in unpacked(self.packed[hour][1], hour) if start <= at < end)
+            yield from ((at, part) for at, part in unpacked(self.packed[hour][1].read(), hour) if start <= at < end)
         for at, parts in self.open.items():
             if start <= at < end:
                 yield from ((at, part) for part in parts)
@@ -84,10 +85,10 @@ class Points:
                     self.open.pop(at, None)
 
     def _pack(self, hour: int, points: Iterable[Point], *, step: int) -> None:
-        known = unpacked(self.packed[hour][1], hour) if hour in self.packed else ()
+        known = unpacked(self.packed[hour][1].read(), hour) if hour in self.packed else ()
         kept = rolled_up((*known, *points), step)
         apart = next(step for step, _ in reversed(RETENTION) if all(at % step == 0 for at, _ in kept))
-        self.packed[hour] = apart, packed(kept, hour)
+        self.packed[hour] = apart, Laid(packed(kept, hour))
 
     def age(self, now: float) -> None:
         """Roll up what has become old, and forget what has become too old."""

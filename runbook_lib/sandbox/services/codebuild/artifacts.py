@@ -88,16 +88,16 @@ def upload(world: World, build: Build, identifier: str, packed: bytes, spec: Art
     place = _place(build, identifier, spec)
     if place is None:
         return
-    client, (config, where) = world.client("s3"), place
+    config, where = place
     if authority.refusal(world, build, Wish("s3:PutObject", lookup.object_arn(world, where))):
         raise PhaseFailed("CLIENT_ERROR", UPLOAD_FAILED.format("AccessDenied: Access Denied status code: 403"))
     whole = config["type"] == PIPELINE or config.get("packaging") == "ZIP"
     sums = {"sha256": hashlib.sha256(packed).hexdigest(), "md5": hashlib.md5(packed, usedforsecurity=False).hexdigest()}
     if whole:
-        _put(client, where, packed, **{f"codebuild-content-{name}": value for name, value in sums.items()})
+        _put(world, where, packed, **{f"codebuild-content-{name}": value for name, value in sums.items()})
     else:
         for path, member in unpack(packed).items():
-            _put(client, Place(where.bucket, f"{where.key}/{path}".lstrip("/")), member.content)
+            _put(world, Place(where.bucket, f"{where.key}/{path}".lstrip("/")), member.content)
     build.uploaded[identifier] = {
         "location": lookup.object_arn(world, where),
         "sha256sum": sums["sha256"] if whole else "",
@@ -114,12 +114,16 @@ def planned(world: World, build: Build) -> dict[str, Any]:
     return {"location": lookup.object_arn(world, place[1]) if place else ""}
 
 
-def _put(client: Any, place: Place, content: bytes, **metadata: str) -> None:
+def _put(world: World, place: Place, content: bytes, **metadata: str) -> None:
+    from runbook_lib.sandbox import moto_objects
+
+    client = world.client("s3")
     try:
         client.put_object(Bucket=place.bucket, Key=place.key, Body=content, Metadata=metadata)
     except client.exceptions.NoSuchBucket as error:
         told = error.response["Error"]
         raise PhaseFailed("CLIENT_ERROR", UPLOAD_FAILED.format(f"{told['Code']}: {told['Message']}")) from None
+    moto_objects.lay_down(world, place.bucket, place.key)
 
 
 def _place(build: Build, identifier: str, spec: ArtifactSpec) -> tuple[dict[str, Any], Place] | None:

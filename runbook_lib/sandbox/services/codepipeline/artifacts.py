@@ -32,9 +32,12 @@ def store_of(definition: Definition, region: str) -> str:
 
 def put(world: World, name: str, artifact: str, body: bytes) -> Place:
     """Keep an artifact and say where."""
+    from runbook_lib.sandbox import moto_objects
+
     bucket, key = place(world, name, artifact)
     with asking("Amazon S3"):
         world.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    moto_objects.lay_down(world, bucket, key)
     return bucket, key
 
 
