@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ def status(stage: LiveStage, deployment: str) -> str:
     return found
 
 
+def ended(stage: LiveStage, deployment: str) -> str | None:
+    """How a deployment has ended; None while it runs."""
+    found = status(stage, deployment)
+    return found if found in OVER else None
+
+
 def until(stage: LiveStage, true: Callable[[], Any], *, limit: float = LONGEST) -> Any:
     """Let the world go on until something is so; raises TimeoutError."""
     end = time.monotonic() + limit
@@ -119,7 +126,7 @@ def releases() -> dict[str, Any]:
         endings = []
         for number, shift in enumerate(islice(cycle(SHIFTS), RELEASES), 2):
             made = start(stage, image, version=f"{number}.0.0", config=BUILT_IN + shift)
-            endings.append(until(stage, lambda made=made: (s := status(stage, made)) in OVER and s))
+            endings.append(until(stage, partial(ended, stage, made)))
             _say(stage, f"release {number - 1}, {shift}: {endings[-1]}", before)
         until(stage, lambda: live.told(stage.world)["load"]["sent"] - before["sent"] >= WANTED)
         after = live.told(stage.world)["load"]
@@ -199,10 +206,6 @@ def hour() -> dict[str, Any]:
         return _hour(stage, pace, clock, made, path)
 
 
-def _a_moment(seconds: float) -> None:
-    time.sleep(min(seconds, 0.01))
-
-
 def _hour(stage: LiveStage, pace: Pace, clock: ScaledClock, made: str, path: Path) -> dict[str, Any]:
     began, first, limit = time.monotonic(), stage.world.now, LONGEST
     with _sender(stage.url(), path) as sender:
@@ -215,7 +218,7 @@ def _hour(stage: LiveStage, pace: Pace, clock: ScaledClock, made: str, path: Pat
         sender.send_signal(signal.SIGTERM)
         told = json.loads(sender.communicate(timeout=30)[0])
     pace._from, pace._since, pace._by_requests = pace(), time.monotonic(), False
-    ending = until(stage, lambda: (s := status(stage, made)) in OVER and s)
+    ending = until(stage, partial(ended, stage, made))
     clock.sleep(300)
     return {
         "seconds": round(taken, 1),
