@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +12,13 @@ from runbook_lib.accesslog import statements
 from runbook_lib.accesslog.files import LogFile
 from runbook_lib.accesslog.salvage import salvage
 from runbook_lib.accesslog.shelf import FileCount, Reject
-from runbook_lib.accesslog.statements import DUCKDB, Question
+from runbook_lib.accesslog.statements import DUCKDB, HISTOGRAM, Question
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MAGIC = b"\x1f\x8b"  # how gzip begins (RFC 1952)
+LARGE = 64 << 20  # bytes from which on a compiled pass is worth its start: half a second, and some once a machine
 MEMORY = "128MB"  # of DuckDB's own buffers; what does not fit goes to the work folder
 
 
@@ -32,22 +36,70 @@ def connect(work: Path, *, threads: int) -> DuckDBPyConnection:
     return duckdb.connect(config=config)
 
 
-def count(db: DuckDBPyConnection, file: LogFile, path: Path, question: Question, made: Path) -> FileCount:
-    """Write the rows of a question about a file into `made`; a file that DuckDB cannot read is salvaged first."""
+def is_large(files: Iterable[LogFile]) -> bool:
+    """Whether compiling pays for these files; the optional extra `fast` must be here too."""
+    return sum(file.size for file in files) >= LARGE and all(map(find_spec, ("numba", "zlib_ng")))
+
+
+def count(
+    db: DuckDBPyConnection, file: LogFile, path: Path, question: Question, made: Path, *, large: bool = False
+) -> FileCount:
+    """Write the rows of a question about a file into `made`; `large` asks for the compiled pass where there is one."""
+    packed = _is_packed(file, path)
+    if large and question is HISTOGRAM and all(map(find_spec, ("numba", "zlib_ng"))):
+        found = _compiled(db, file.name, path, question, made, packed=packed)
+        if found is not None:
+            return found
+    return _by_sql(db, file.name, path, question, made, packed=packed)
+
+
+def _compiled(
+    db: DuckDBPyConnection, name: str, path: Path, question: Question, made: Path, *, packed: bool
+) -> FileCount | None:
+    """The same by the compiled pass, and by SQL for what that put aside; None for a file that is damaged or empty."""
+    from runbook_lib.accesslog.compiled import DAMAGED, tally
+
+    odd, aside = made.with_suffix(".odd"), made.with_suffix(".aside")
+    try:
+        try:
+            found = tally(path, odd, packed=packed)
+        except DAMAGED:
+            return None
+        if not found.requests:
+            return None
+        rest, every, keys = FileCount(name, 0, ()), "SELECT * FROM tallied", ", ".join(question.keys)
+        if odd.stat().st_size:
+            rest = _by_sql(db, name, odd, question, aside, packed=False)
+            every += f" UNION ALL SELECT * FROM read_parquet({quoted(str(aside))})"
+        db.register("tallied", found.rows())
+        db.execute(
+            f"COPY (SELECT {keys}, CAST(sum(n) AS BIGINT) AS n FROM ({every}) GROUP BY ALL ORDER BY {keys}) "
+            f"TO {quoted(str(made))} (FORMAT parquet)"
+        )
+        db.unregister("tallied")
+        return replace(rest, lines=rest.lines + found.requests)
+    finally:
+        odd.unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
+
+
+def _by_sql(
+    db: DuckDBPyConnection, name: str, path: Path, question: Question, made: Path, *, packed: bool
+) -> FileCount:
+    """A file that DuckDB cannot read is salvaged first."""
     import duckdb
 
-    packed = _is_packed(file, path)
     try:
         found = _count(db, path, question, made, packed=packed)
     except (duckdb.InvalidInputException, duckdb.IOException):
         found = None
     if found is not None and (not packed or _is_whole(path, found[1])):
-        return FileCount(file.name, found[0], _rejects(db, path, found[2], packed=packed))
+        return FileCount(name, found[0], _rejects(db, path, found[2], packed=packed))
     plain = made.with_suffix(".plain")
     try:
         trouble = salvage(path, plain, packed=packed)
         lines, _, rejected = _count(db, plain, question, made, packed=False)
-        return FileCount(file.name, lines, _rejects(db, plain, rejected, packed=False), trouble)
+        return FileCount(name, lines, _rejects(db, plain, rejected, packed=False), trouble)
     finally:
         plain.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runbook_lib.accesslog.counting import connect, count
+from runbook_lib.accesslog.counting import connect, count, is_large
 from runbook_lib.accesslog.files import LogFile, LogSource, Opener
 from runbook_lib.accesslog.reading import Counted, Meter, Tell
 from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
@@ -43,10 +43,11 @@ class Dask:
         rows = {file.name: shelf.counted(source.place, file, question.name) for file in files}
         with self._client() as client:
             running: dict[Any, LogFile] = {}
+            large = is_large(files)
             for file in files:
                 known = shelf.find(rows[file.name])
                 if known is None:
-                    running[client.submit(counted_there, opener, file, question, pure=False)] = file
+                    running[client.submit(counted_there, opener, file, question, large, pure=False)] = file
                 else:
                     found[file.name] = known
                     meter.done(file, fresh=False)
@@ -86,12 +87,12 @@ def _completed(client: Any, tasks: list[Any]) -> Any:
     return as_completed(tasks, loop=client.loop)
 
 
-def counted_there(opener: Opener, file: LogFile, question: Question) -> tuple[bytes, FileCount]:
+def counted_there(opener: Opener, file: LogFile, question: Question, large: bool) -> tuple[bytes, FileCount]:
     """On a worker: the counts of a file as the content of a Parquet file, and its note."""
     with shelf(None) as own:
         path, made = opener.fetch(file, own.work), own.work / "counts.parquet"
         with connect(own.work, threads=1) as db:
-            told = count(db, file, path, question, made)
+            told = count(db, file, path, question, made, large=large)
         return made.read_bytes(), told
 
 

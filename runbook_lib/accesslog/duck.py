@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runbook_lib.accesslog.counting import connect, count
+from runbook_lib.accesslog.counting import connect, count, is_large
 from runbook_lib.accesslog.files import LogFile, LogSource
 from runbook_lib.accesslog.reading import Counted, Meter, Tell
 from runbook_lib.accesslog.shelf import FileCount, Shelf
@@ -53,12 +53,13 @@ class DuckDB:
                 meter.done(file, fresh=False)
         # Files are counted beside each other; threads within each would only wait for one another.
         within = threads if len(missing) == 1 else 1
+        large = is_large(missing)
         with connect(shelf.work, threads=within) as db, ThreadPoolExecutor(min(threads, MOST)) as pool:
             running: dict[Future[FileCount], LogFile] = {}
             try:
                 for file in missing:
                     path = opener.fetch(file, shelf.work)
-                    task = pool.submit(_counted, db, file, path, question, rows[file.name], shelf)
+                    task = pool.submit(_counted, db, file, path, question, rows[file.name], shelf, large)
                     running[task] = file
                     if len(running) > min(threads, MOST):
                         _collect(running, found, meter)
@@ -73,12 +74,12 @@ class DuckDB:
 
 
 def _counted(
-    db: DuckDBPyConnection, file: LogFile, path: Path, question: Question, counts: Path, shelf: Shelf
+    db: DuckDBPyConnection, file: LogFile, path: Path, question: Question, counts: Path, shelf: Shelf, large: bool
 ) -> FileCount:
     made = shelf.work / counts.name
     try:
         with db.cursor() as own:
-            done = count(own, file, path, question, made)
+            done = count(own, file, path, question, made, large=large)
     finally:
         if path.is_relative_to(shelf.work):
             path.unlink(missing_ok=True)

@@ -144,10 +144,21 @@ def as_histogram(rows: dict[str, Any], window: Window, coverage: Coverage) -> Hi
     """The merged rows of the question as a histogram."""
     import numpy
 
-    groups, places = numpy.unique(rows["grp"].astype(str), return_inverse=True)
-    minute = rows["minute"].astype("datetime64[m]").astype("i8")
+    groups, group = _numbered(rows["grp"])
+    minutes, place = _numbered(rows["minute"])
+    minute = numpy.array(minutes, dtype="datetime64[m]").astype("i8")[place]
     numbers = {name: rows[name].astype("i8") for name in ("status", "answered", "ms", "n")}
-    return Histogram(tuple(groups.tolist()), minute, places.astype("i8"), **numbers, window=window, coverage=coverage)
+    return Histogram(groups, minute, group, **numbers, window=window, coverage=coverage)
+
+
+def _numbered(texts: Any) -> tuple[tuple[str, ...], Any]:
+    """The few texts that are among many, in order, and for each of the many the place of its text."""
+    import numpy
+
+    many = texts.tolist()
+    few = tuple(sorted(set(many)))
+    places = {text: place for place, text in enumerate(few)}
+    return few, numpy.fromiter((places[text] for text in many), dtype="i8", count=len(many))
 
 
 def percentile(values: Any, counts: Any, percent: float) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,10 +27,7 @@ Told = tuple[int, float]  # requests, and the sum of the percentiles
 
 def ours(threads: int) -> Callable[[Path], Told]:
     """This package, in one process."""
-    import duckdb
-    import numpy
-
-    del duckdb, numpy
+    _warm()
     return lambda folder: _told(_read(folder, DuckDB(threads)))
 
 
@@ -47,12 +45,17 @@ def dask(workers: int) -> Callable[[Path], Told]:
 
 
 def _warm() -> None:
+    """Import what is needed, and load (once on a machine, compile) the pass over the bytes."""
     import duckdb
 
     import runbook_lib.accesslog.dask
+    from runbook_lib.accesslog.compiled import tally
 
     duckdb.connect().execute("SELECT 1")
     assert runbook_lib.accesslog.dask
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "one.log").write_bytes(b"a line\n")
+        tally(Path(folder) / "one.log", Path(folder) / "odd", packed=False)
 
 
 def _read(folder: Path, engine: Engine) -> Histogram:

@@ -22,6 +22,7 @@ from runbook_lib.accesslog import (
     NoAccessLog,
     Progress,
     Window,
+    counting,
     read_access_logs,
     read_damage,
 )
@@ -41,6 +42,14 @@ LINE = (
     '"Root=1-69a55c36-36d228ad5d99923122bbe354" "orders.example.test" "arn:aws:acm:us-east-1:1:certificate/1" 0 '
     '2026-03-02T09:37:10.142000Z "forward" "-" "-" "10.0.1.21:8080" "200" "-" "-" TID_0a "-" "-" "-" 198.51.100.20'
 )
+
+
+@pytest.fixture(autouse=True, params=["SQL", "compiled"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test twice: as small logs are counted, and as large ones are."""
+    way: str = request.param
+    monkeypatch.setattr(counting, "LARGE", 0 if way == "compiled" else 1 << 60)
+    return way
 
 
 def counted(logs: Histogram) -> Counter[Key]:
