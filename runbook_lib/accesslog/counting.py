@@ -46,7 +46,7 @@ def count(
 ) -> FileCount:
     """Write the rows of a question about a file into `made`; `large` asks for the compiled pass where there is one."""
     packed = _is_packed(file, path)
-    if large and question is HISTOGRAM and all(map(find_spec, ("numba", "zlib_ng"))):
+    if large and question == HISTOGRAM and all(map(find_spec, ("numba", "zlib_ng"))):
         found = _compiled(db, file.name, path, question, made, packed=packed)
         if found is not None:
             return found

@@ -7,8 +7,11 @@ read with boto3, for s3fs and dask-cloudprovider do not go with the boto3 of tod
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from runbook_lib.accesslog.counting import connect, count, is_large
 from runbook_lib.accesslog.files import LogFile, LogSource, Opener
@@ -17,6 +20,9 @@ from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
 from runbook_lib.accesslog.statements import Question
 from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 CONNECT = 30  # seconds until a scheduler must have answered
 
@@ -91,9 +97,15 @@ def counted_there(opener: Opener, file: LogFile, question: Question, large: bool
     """On a worker: the counts of a file as the content of a Parquet file, and its note."""
     with shelf(None) as own:
         path, made = opener.fetch(file, own.work), own.work / "counts.parquet"
-        with connect(own.work, threads=1) as db:
+        with _database().cursor() as db:
             told = count(db, file, path, question, made, large=large)
         return made.read_bytes(), told
+
+
+@cache
+def _database() -> DuckDBPyConnection:
+    """One for all tasks of a worker: to open one takes as long as to count some thousand lines."""
+    return connect(Path(tempfile.mkdtemp(prefix="reading-")), threads=1)
 
 
 def _wrong(seen: str, next_step: str) -> BadInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 import random
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 
 from runbook_lib.accesslog import DuckDB, Histogram, LocalLogs, counting, read_access_logs
 from runbook_lib.accesslog.compiled import ASIDE, CHUNK, ROUTES, SLOTS, tally
+from runbook_lib.accesslog.dask import counted_there
 from runbook_lib.accesslog.histogram import COLUMNS
+from runbook_lib.accesslog.statements import HISTOGRAM
 from tests.unit.test_accesslog import HOUR, LINE
 
 CHANGES = (*'" -.:T019', '" "', " - ", "2026-02-29", "2028-02-29", "24:00", "-1 ", "arn:", '" a b - "', "ü", "\x7f", "")
@@ -55,6 +58,16 @@ def test_what_is_usual_is_not_put_aside(tmp_path: Path) -> None:
     (tmp_path / "one.log").write_text("".join(f"{line}\n" for line in usual * 10), encoding="utf-8")
     assert tally(tmp_path / "one.log", tmp_path / "odd", packed=False).requests == 30
     assert (tmp_path / "odd").read_bytes() == b""
+
+
+def test_workers_count_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question and the file come to them from another process."""
+    (tmp_path / "one.log").write_text(LINE + "\n", encoding="utf-8")
+    logs = LocalLogs(tmp_path)
+    (file,) = logs.files(HOUR)
+    sent = pickle.loads(pickle.dumps((logs.remote(), file, HISTOGRAM)))
+    monkeypatch.setattr(counting, "_by_sql", None)  # a call of it would fail
+    assert counted_there(*sent, True)[1].lines == 1
 
 
 def test_nothing_is_lost_where_room_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
