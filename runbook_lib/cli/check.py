@@ -34,7 +34,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="show every repair that is certain as a diff, and apply it")
     add_yes(parser)
-    parser.add_argument("--all", action="store_true", help="show the answers that are OK or SKIP as well")
+    parser.add_argument("--all", action="store_true", help="show what was seen for OK and SKIP as well")
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
@@ -46,11 +46,23 @@ def carry_out(arguments: argparse.Namespace) -> int:
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
+        _write(arguments.output, text + "\n")
         print(f"{shown.summary(found)}\n{arguments.output}")
     else:
         print(text)
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            where=f"--output {path}",
+            seen=f"it cannot be written ({error.strerror})",
+            wanted="a file in a folder that is there",
+            next_step="name another file",
+        ) from error
 
 
 def _fixed(arguments: argparse.Namespace) -> Report:
