@@ -13,6 +13,7 @@ from runbook_lib.errors import BadInput, CheckFailed
 if TYPE_CHECKING:
     from runbook_lib.preflight.picture import Picture
     from runbook_lib.preflight.report import Report
+    from runbook_lib.system import System
 
 FORMATS = ("tree", "json", "sarif", "junit")
 
@@ -124,4 +125,18 @@ def _live(arguments: argparse.Namespace) -> Picture:
     account, system = opened(arguments.file, overrides_of(arguments.settings))
     if account.target == "sandbox" and (system.params.sandbox.scenario or not account.shared):
         worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
-    return read_system(account, system, wish)
+    return _found(read_system(account, system, wish), arguments.file, system)
+
+
+def _found(picture: Picture, file: str, system: System) -> Picture:
+    """The picture, unless there is nothing in it: questions that are all skipped look like a check that passed."""
+    live = picture.live
+    if picture.troubles or picture.files or picture.pipeline or (live and (live.service or live.group)):
+        return picture
+    raise CheckFailed(
+        where=file,
+        seen=f"in the cluster {system.cluster} no service {system.rolling_service} or {system.service}; "
+        f"no deployment group {system.deploy_group}, no pipeline {system.pipeline}, no files in {system.repository}",
+        wanted="the system that the parameters describe",
+        next_step="correct names, account and region in the file, or make it: runbook run 10_provision",
+    )
