@@ -207,7 +207,9 @@ def test_the_command_shows_the_diff_and_writes_when_told(
     assert written.count(b"\r\n") == written.count(b"\n")
     assert '"image": "<IMAGE1_NAME>"' in (application / "taskdef.json").read_text()
     assert main([*given, "--yes"]) == 0
-    assert "Nothing to convert" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Nothing to convert" in told
+    assert "described.json is not used: the folder has a taskdef.json" in told
     assert main(["check", str(application)]) == 0
 
 
@@ -226,6 +228,25 @@ def test_what_is_missing_or_does_not_fit_is_said_before_anything_is_written(
     """Seen, wanted, and what to do next."""
     given = [] if not more else ["--task-definition", str(tmp_path / "described.json")]
     assert main(["convert", str(application), *given, *more, "--yes"]) == 2
+    assert told in capsys.readouterr().err
+    assert sorted(path.name for path in application.iterdir()) == ["buildspec.yml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "--task-definition running.json\n  seen:   no such file"),
+        ('{"taskDefinition": 5}', "running.json\n  seen:   an answer without 'taskDefinition'"),
+        ("{}", "running.json\n  seen:   containers 'web'"),
+    ],
+)
+def test_a_running_revision_that_is_none_is_named(
+    application: Path, content: str | None, told: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its file, before anything is written."""
+    if content is not None:
+        Path("running.json").write_text(content, encoding="utf-8")
+    assert main(["convert", str(application), "--task-definition", "running.json", "--yes"]) == 2
     assert told in capsys.readouterr().err
     assert sorted(path.name for path in application.iterdir()) == ["buildspec.yml"]
 
