@@ -420,7 +420,7 @@ def find(params_file: str | Path) -> Path:
         candidate = folder / "params" / f"{given.name}.yaml"
         if candidate.is_file():
             return candidate
-    raise _not_found(given)
+    raise _not_found(given, f"no such parameter file: no params/{given.name}.yaml in {Path.cwd()} or above it")
 
 
 def field(key: str) -> type | Any:
@@ -502,10 +502,10 @@ def _unknown(key: str, *, where: str) -> BadInput:
     return BadInput(where=where, seen=f"the key {key}", wanted="a key that the parameters know", next_step=hint)
 
 
-def _not_found(path: Path) -> BadInput:
+def _not_found(path: Path, seen: str = "no such parameter file") -> BadInput:
     return BadInput(
         where=str(path),
-        seen="no such parameter file",
+        seen=seen,
         wanted="a YAML file, or the name of one under params/ (sandbox)",
-        next_step="check the name, or copy params/aws.example.yaml",
+        next_step="go to the folder of the runbooks, or name a file: -f FILE (params/aws.example.yaml is one to copy)",
     )

@@ -30,7 +30,7 @@ One whose part cannot be read is an error: what was not measured is never OK.
 A repair is offered only where there is one right form.
 It is tried in memory first, and kept when its question is answered better and no other fails more.
 Comments, order, quotes, line ends and every other byte stay as they are; a second run finds nothing to do.
-What would be a choice is left to a person: a size, a name of which two files disagree, a guard that changes a build.
+What would be a choice is left to a person: a size, a name of which two files disagree, other work in post_build.
 
 | id | what is repaired |
 |---|---|

@@ -13,6 +13,7 @@ from runbook_lib.errors import BadInput, CheckFailed
 if TYPE_CHECKING:
     from runbook_lib.preflight.picture import Picture
     from runbook_lib.preflight.report import Report
+    from runbook_lib.system import System
 
 FORMATS = ("tree", "json", "sarif", "junit")
 
@@ -34,7 +35,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="show every repair that is certain as a diff, and apply it")
     add_yes(parser)
-    parser.add_argument("--all", action="store_true", help="show the answers that are OK or SKIP as well")
+    parser.add_argument("--all", action="store_true", help="show what was seen for OK and SKIP as well")
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
@@ -46,11 +47,23 @@ def carry_out(arguments: argparse.Namespace) -> int:
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
+        _write(arguments.output, text + "\n")
         print(f"{shown.summary(found)}\n{arguments.output}")
     else:
         print(text)
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            where=f"--output {path}",
+            seen=f"it cannot be written ({error.strerror})",
+            wanted="a file in a folder that is there",
+            next_step="name another file",
+        ) from error
 
 
 def _fixed(arguments: argparse.Namespace) -> Report:
@@ -112,4 +125,18 @@ def _live(arguments: argparse.Namespace) -> Picture:
     account, system = opened(arguments.file, overrides_of(arguments.settings))
     if account.target == "sandbox" and (system.params.sandbox.scenario or not account.shared):
         worlds.bring(account, system, "bluegreen", journal=Journal(account.clock))
-    return read_system(account, system, wish)
+    return _found(read_system(account, system, wish), arguments.file, system)
+
+
+def _found(picture: Picture, file: str, system: System) -> Picture:
+    """The picture, unless there is nothing in it: questions that are all skipped look like a check that passed."""
+    live = picture.live
+    if picture.troubles or picture.files or picture.pipeline or (live and (live.service or live.group)):
+        return picture
+    raise CheckFailed(
+        where=file,
+        seen=f"in the cluster {system.cluster} no service {system.rolling_service} or {system.service}; "
+        f"no deployment group {system.deploy_group}, no pipeline {system.pipeline}, no files in {system.repository}",
+        wanted="the system that the parameters describe",
+        next_step="correct names, account and region in the file, or make it: runbook run 10_provision",
+    )

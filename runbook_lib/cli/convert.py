@@ -40,6 +40,8 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
     wishes = Wishes(arguments.placeholder.strip("<>"), arguments.container, arguments.port, arguments.task_definition)
     made = plan_conversion(arguments.directory, wishes, pipeline_file=arguments.pipeline)
+    if made.unused:
+        print(f"{made.unused} is not used: the folder has a taskdef.json.")
     if made.diff:
         print(made.diff)
         for edit in made.edits:

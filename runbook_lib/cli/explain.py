@@ -52,7 +52,8 @@ def _story(rule: str) -> Story:
     from runbook_lib.suggest import did_you_mean
 
     known = stories()
-    if rule not in known:
+    found = known.get(rule) or known.get(rule.upper()) or known.get(rule.lower())
+    if found is None:
         remedy = did_you_mean(rule, list(known), otherwise="ids run from A1 to E9")
         raise BadInput(where="runbook explain", seen=rule, wanted="the id of a failure mode", next_step=remedy)
-    return known[rule]
+    return found

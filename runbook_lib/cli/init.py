@@ -44,8 +44,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
     }
     _free(texts, overwrite=arguments.overwrite)
     for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
     print(drawing.tree(found))
     print(f"\nparameters: {file}\npicture:    {file.with_suffix('.md')}\nnext:       runbook check -f {file}")
     return 0
@@ -78,6 +77,19 @@ def _usual(found: Found) -> Path:
 
     folder = Path("params")
     return (folder if folder.is_dir() else Path()) / f"{own_name(found)}.yaml"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            where=str(path),
+            seen=f"it cannot be written ({error.strerror})",
+            wanted="a file in a folder that can be written to",
+            next_step="name another file: --output FILE",
+        ) from error
 
 
 def _free(texts: dict[Path, str], *, overwrite: bool) -> None:

@@ -30,7 +30,7 @@ from runbook_lib.preflight.live import (
     TaskSet,
 )
 from runbook_lib.preflight.picture import APPSPEC, TASKDEF, Picture, Pipeline, Trouble
-from runbook_lib.preflight.reading import read_folder
+from runbook_lib.preflight.reading import read_some
 from runbook_lib.preflight.wish import Wish
 from runbook_lib.repository import read_repository
 from runbook_lib.service import read_service
@@ -106,7 +106,7 @@ def _repository_files(account: Account, system: System, branch: str | None) -> P
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        return read_folder(Path(folder)) if found.files else Picture()
+        return read_some(Path(folder)) if found.files else Picture()
 
 
 def read_account(account: Account, names: Names, picture: Picture, wish: Wish | None = None) -> Picture:

@@ -50,6 +50,7 @@ class Conversion:
     container: str
     port: int
     before: Report
+    unused: Path | None  # the running revision that was given, where the folder has a taskdef.json of its own
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -74,6 +75,13 @@ def plan_conversion(directory: Path, wishes: Wishes, *, pipeline_file: Path | No
             wanted="a name without angle brackets and blanks, as the pipeline's Image1ContainerName has it",
             next_step="write IMAGE1_NAME, or the name that the pipeline has",
         )
+    if wishes.described is not None and not wishes.described.is_file():
+        raise BadInput(
+            where=f"--task-definition {wishes.described}",
+            seen="a folder" if wishes.described.is_dir() else "no such file",
+            wanted="what describe-task-definition answers",
+            next_step=f"{_DESCRIBE}, then --task-definition described.json",
+        )
     tree = open_tree(directory)
     # Troubles are looked at before anything else: a file that cannot be read is no file that is missing.
     picture = read_tree(tree)
@@ -93,7 +101,8 @@ def plan_conversion(directory: Path, wishes: Wishes, *, pipeline_file: Path | No
     fixes = Fixes(
         repaired.tree, _together(changed, repaired.edits, reasons), repaired.mended, repaired.before, repaired.after
     )
-    return Conversion(fixes, container, port, examine(read_tree(open_tree(directory), pipeline_file=pipeline_file)))
+    before = examine(read_tree(open_tree(directory), pipeline_file=pipeline_file))
+    return Conversion(fixes, container, port, before, wishes.described if _has_its_own(files) else None)
 
 
 def _files(picture: Picture) -> Files:
@@ -145,13 +154,21 @@ def _handed_over_image(files: Files, container: str) -> str | None:
 
 def _task_definition(files: Files, tree: Tree, wishes: Wishes, container: str) -> tuple[Edit, str]:
     """taskdef.json with the placeholder: the file that is there, or one made from the running revision."""
-    if files.taskdef is not None and files.taskdef.source.name == TASKDEF:
+    if files.taskdef is not None and _has_its_own(files):
         return _with_placeholder(files.taskdef, wishes, container), "the image of the container is the placeholder"
     answer = _described(files, wishes)
-    text = taskdef.from_running(answer, containers={container: wishes.placeholder})
+    try:
+        text = taskdef.from_running(answer, containers={container: wishes.placeholder})
+    except BadInput as error:
+        where = error.where or str(wishes.described or (files.taskdef and files.taskdef.source.name) or "")
+        raise BadInput(where=where, seen=error.seen, wanted=error.wanted, next_step=error.next_step) from error
     return Edit(
         TASKDEF, tree.looked_at(TASKDEF), text, ()
     ), "made from the running revision, without what describe adds"
+
+
+def _has_its_own(files: Files) -> bool:
+    return files.taskdef is not None and files.taskdef.source.name == TASKDEF
 
 
 def _described(files: Files, wishes: Wishes) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
 from runbook_lib import __version__
@@ -41,13 +42,16 @@ def _rule(one: Asked) -> dict[str, Any]:
 
 
 def _result(one: Asked, answer: Answer) -> dict[str, Any]:
-    text = f"seen: {answer.seen}; wanted: {answer.wanted}" + (f"; next: {answer.remedy}" if answer.remedy else "")
     return {
         "ruleId": one.story.id,
         "level": LEVELS[answer.verdict],
-        "message": {"text": text},
+        "message": {"text": _told(answer)},
         "locations": [_location(answer.where)],
     }
+
+
+def _told(answer: Answer) -> str:
+    return f"seen: {answer.seen}; wanted: {answer.wanted}" + (f"; next: {answer.remedy}" if answer.remedy else "")
 
 
 def _location(where: str) -> dict[str, Any]:
@@ -55,7 +59,7 @@ def _location(where: str) -> dict[str, Any]:
     if place is None:
         return {"logicalLocations": [{"fullyQualifiedName": where}]}
     region = {"startLine": int(place["line"])} | ({"startColumn": int(place["column"])} if place["column"] else {})
-    return {"physicalLocation": {"artifactLocation": {"uri": place["file"]}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(place["file"])}, "region": region}}
 
 
 def junit(report: Report) -> str:
@@ -77,7 +81,7 @@ def _counts(asked: tuple[Asked, ...]) -> Mapping[str, str]:
 def _case(suite: Xml.Element, one: Asked) -> None:
     case = Xml.SubElement(suite, "testcase", name=f"{one.story.id}: {one.story.question}", classname="runbook.check")
     bad = [answer for answer in one.answers if answer.verdict == one.verdict]
-    told = _UNFIT.sub("?", "\n".join(f"{a.where}: seen: {a.seen}; wanted: {a.wanted}; next: {a.remedy}" for a in bad))
+    told = _UNFIT.sub("?", "\n".join(f"{answer.where}: {_told(answer)}" for answer in bad))
     kind = {Verdict.FAIL: "failure", Verdict.ERROR: "error", Verdict.SKIP: "skipped"}.get(one.verdict)
     if kind:
         Xml.SubElement(case, kind, message=told.partition("\n")[0]).text = told

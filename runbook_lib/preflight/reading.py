@@ -41,6 +41,9 @@ IMAGES: dict[str, Callable[[Source], tuple[Finding, ...]]] = {
 
 
 MOST_OTHERS = 8
+NONE = "no buildspec, task definition, AppSpec, image file or Dockerfile"
+WANTED = "the folder of an application"
+REMEDY = "name the folder that holds its buildspec, taskdef.json and appspec.yaml"
 # What a file lacks as the one that the pipeline reads; another file of its kind may well be for something else.
 OF_THE_ONE_READ = frozenset(
     {
@@ -75,6 +78,12 @@ def read_folder(directory: Path, *, pipeline_file: Path | None = None) -> Pictur
     return read_tree(open_tree(directory), pipeline_file=pipeline_file)
 
 
+def read_some(directory: Path) -> Picture:
+    """The picture of some files of a repository: that a folder holds no others says nothing."""
+    picture = read_tree(open_tree(directory))
+    return replace(picture, troubles=tuple(one for one in picture.troubles if one.seen != NONE))
+
+
 def read_tree(tree: Tree, *, pipeline_file: Path | None = None) -> Picture:
     """The same of a folder as repairs would make it."""
     reader = _Reader(tree)
@@ -93,6 +102,8 @@ def read_tree(tree: Tree, *, pipeline_file: Path | None = None) -> Picture:
         image_files=reader.image_files(),
         findings=tuple(reader.findings),
     )
+    if not (reader.names or files.image_files or transforms or reader.troubles):
+        reader.troubles.append(Trouble("files", str(tree.directory), NONE, WANTED, REMEDY))
     found = reader.tried("pipeline", lambda: _pipeline(pipeline_file)) if pipeline_file else None
     absent = {"pipeline": "no pipeline definition was given (--pipeline FILE)"}
     absent |= {f"files.{part}": f"the folder has no {names[0]}" for part, names in places.USUAL.items()}
@@ -109,8 +120,7 @@ class _Reader:
         self.names = places.find(tree)
         if not tree.complete:
             seen, wanted = f"more than {MOST:,} files or {MOST_FOLDERS:,} folders", "the folder of one application"
-            remedy = "name the folder that holds its buildspec, taskdef.json and appspec.yaml"
-            self.troubles.append(Trouble("files", str(tree.directory), seen, wanted, remedy))
+            self.troubles.append(Trouble("files", str(tree.directory), seen, wanted, REMEDY))
 
     def part(self, part: str) -> Any:
         names = self.names.get(part)

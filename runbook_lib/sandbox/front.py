@@ -75,10 +75,11 @@ class Front:
 def _bound(port: int) -> _Server:
     try:
         return _Server((LOOPBACK, port), _Handler)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # OverflowError: there is no such port
+        why = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
         raise BadInput(
             where=f"port {port}",
-            seen=f"it cannot be listened on ({error.strerror})",
+            seen=f"it cannot be listened on ({why})",
             wanted=f"a free port of {LOOPBACK}",
             next_step="choose another with --port, or 0 for any free one",
         ) from error

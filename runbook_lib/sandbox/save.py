@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
-from runbook_lib.errors import Refused
+from runbook_lib.errors import BadInput, Refused
 from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.files import read_own, replacing, unusable
 from runbook_lib.sandbox.world import World
@@ -99,8 +99,7 @@ def locked(path: Path | None) -> Iterator[None]:
         yield
         return
     beside = path.with_name(path.name + ".lock")
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("a+") as file:
+    with _opened(beside) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,6 +108,20 @@ def locked(path: Path | None) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield  # the lock ends with the process, however that ends; the file stays, or two could hold one each
+
+
+def _opened(beside: Path) -> TextIO:
+    """The lock of a state file, opened; refused where nothing can be kept."""
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        return beside.open("a+")
+    except OSError as error:
+        raise BadInput(
+            where=f"folder {beside.parent}",
+            seen=f"nothing can be kept in it ({error.strerror})",
+            wanted="a folder for the state file that can be written to",
+            next_step="choose another with --state",
+        ) from error
 
 
 def _held(path: Path, beside: Path) -> Refused:

@@ -40,6 +40,9 @@ def main(arguments: list[str] | None = None, *, tell: Callable[[dict[str, Any]],
     tell is given url, pid, state and region when the world is ready.
     """
     asked = _parser().parse_args(arguments)
+    if asked.state is not None:
+        # One world has one name: by a link it would have another lock and another journal.
+        asked.state = asked.state.resolve()
     try:
         with save.locked(asked.state):
             inbox: Inbox = queue.SimpleQueue()
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None, *, tell: Callable[[dict[str, Any]],
                 signal.signal(number, _stopper(server))
             if asked.until_closed:
                 threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-            note = Note(server.url, os.getpid(), str(asked.state.absolute()) if asked.state else "")
+            note = Note(server.url, os.getpid(), str(asked.state or ""))
             with whereabouts.noted(asked.notes, note):
                 tell({**asdict(note), "region": server.world.settings.region})
                 server.run()

@@ -74,10 +74,19 @@ def test_a_file_that_cannot_be_read_is_an_error_of_its_rules(application: Path) 
     assert (found["A6"], found["A7"]) == (Verdict.ERROR, Verdict.OK)
 
 
-def test_a_folder_without_files_asks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every question is skipped with the reason."""
+def test_a_file_that_is_not_there_skips_its_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with the reason."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
     assert main(["check", str(tmp_path), "--all"]) == 0
     assert "the folder has no appspec.yaml" in capsys.readouterr().out
+
+
+def test_a_folder_of_templates_alone_is_asked_for_the_hook(tmp_path: Path) -> None:
+    """It is no application's, and what it holds decides all the same (E8)."""
+    (tmp_path / "stack.yaml").write_text("Transform: [AWS::CodeDeployBlueGreen]\n", encoding="utf-8")
+    verdicts = {one.story.id: one.verdict for one in report.examine(reading.read_folder(tmp_path)).asked}
+    assert verdicts["E8"] > Verdict.SKIP
+    assert verdicts["A1"] is Verdict.SKIP
 
 
 def test_a_report_can_be_read_by_programs(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +105,7 @@ def test_every_rule_has_its_story() -> None:
 
 def test_a_story_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """`runbook explain` prints it; an unknown id is refused with the nearest."""
-    assert main(["explain", "A6"]) == 0
+    assert main(["explain", "A6"]) == main(["explain", "a6"]) == 0
     assert "invalid reference format" in capsys.readouterr().out
     assert main(["explain", "A66"]) == 2
     assert "did you mean A6?" in capsys.readouterr().err

@@ -60,9 +60,24 @@ def test_every_format_has_its_maker() -> None:
 def test_a_report_goes_into_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The terminal gets the summary alone."""
     file = tmp_path / "report.sarif"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
     assert main(["check", str(tmp_path), "--format", "sarif", "--output", str(file)]) == 0
     assert json.loads(file.read_text())["version"] == "2.1.0"
     assert capsys.readouterr().out.startswith("SKIP: ")
+
+
+def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the name of its file."""
+    assert main(["check", str(tmp_path), "--output", str(tmp_path / "no" / "report")]) == 2
+    assert "it cannot be written (No such file or directory)" in capsys.readouterr().err
+
+
+def test_sarif_names_files_as_addresses(tmp_path: Path) -> None:
+    """SARIF 2.1.0, section 3.4.3: a uri; a blank is none."""
+    (tmp_path / "my app").mkdir()
+    (tmp_path / "my app" / "appspec.yaml").write_text("version: 1.0\nResources: []\n", encoding="utf-8")
+    told = exports.sarif(report.examine(reading.read_folder(tmp_path)))
+    assert '"uri": "my%20app/appspec.yaml"' in told
 
 
 def test_the_hook_calls_the_command(root: Path) -> None:

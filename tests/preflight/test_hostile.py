@@ -115,7 +115,7 @@ def test_links_that_lead_nowhere_or_in_circles_are_no_files(tmp_path: Path) -> N
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(tmp_path / "imageDetail.json")
     assert reading.read_folder(tmp_path).files.below == {}  # type: ignore[union-attr]
-    assert asked(tmp_path).verdict is Verdict.SKIP
+    assert "no buildspec, task definition" in told(asked(tmp_path))
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file here that its owner cannot read")
@@ -137,12 +137,14 @@ def test_a_folder_with_too_many_files_is_an_error(tmp_path: Path, monkeypatch: p
     assert {verdicts[id] for id in ("A1", "A9", "E8")} == {Verdict.ERROR}
 
 
-def test_a_folder_with_none_of_the_files_asks_nothing_and_repairs_nothing(
+def test_a_folder_with_none_of_the_files_is_an_error_and_repairs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each question is skipped; the conversion says what it wants."""
+    """What was not measured is never OK: a wrong folder must not pass; the conversion says what it wants."""
     (tmp_path / "notes.txt").write_text("x")
-    assert main(["check", str(tmp_path), "--fix", "--yes"]) == 0
+    assert main(["check", str(tmp_path)]) == 3
+    assert "next:   name the folder that holds its buildspec" in capsys.readouterr().out
+    assert main(["check", str(tmp_path), "--fix", "--yes"]) == 3
     assert main(["convert", str(tmp_path), "--yes"]) == 2
     assert "no buildspec" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "gone")]) == 2

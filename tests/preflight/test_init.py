@@ -307,6 +307,13 @@ def test_nothing_is_written_over_without_consent(at_hand: World, capsys: pytest.
     assert Path("params/orders.md").read_text(encoding="utf-8") != "mine"
 
 
+def test_a_file_that_cannot_be_written_is_refused(at_hand: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its name."""
+    Path("file").write_text("no folder", encoding="utf-8")
+    assert main(["init", "--cluster", "orders", "--service", "orders", "--output", "file/found.yaml"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("output", ["found.md", "found"])
 def test_the_file_is_a_yaml_file(workplace: Path, capsys: pytest.CaptureFixture[str], output: str) -> None:
     """Or the picture would take its place."""
@@ -321,6 +328,8 @@ def test_a_served_world_is_read_as_its_user_does(
     with served_world(arguments_for(PARAMS, []), log=workplace / "log") as environment:
         monkeypatch.setenv(SANDBOX_URL, environment[SANDBOX_URL])
         account, system = opened(PARAMS)
+        assert main(["check", "-f", PARAMS]) == 3  # before there is anything
+        assert "no pipeline orders, no files in orders" in capsys.readouterr().err
         worlds.bring(account, system, "rolling", journal=Journal(account.clock))
         call = ["init", "--cluster", "orders", "--service", "orders"]
         assert main([*call, "--account", "111122223333"]) == 6

@@ -120,6 +120,26 @@ def test_a_busy_port_is_refused(workplace: Path, capsys: pytest.CaptureFixture[s
     assert f"port {port}: seen: it cannot be listened on (Address already in use)" in capsys.readouterr().err
 
 
+def test_a_port_that_does_not_exist_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Like one that is busy, and with the range."""
+    run("serve", "-f", "plain", "--port", "70000", code=2)
+    assert "port 70000: seen: it cannot be listened on (ports go from 0 to 65535)" in capsys.readouterr().err
+
+
+def test_a_folder_that_keeps_nothing_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A state file needs a folder that exists or can be made."""
+    (workplace / "file").write_text("no folder")
+    run("serve", "-f", "plain", "--state", "file/world.state", code=2)
+    assert "file: seen: nothing can be kept in it (File exists)" in capsys.readouterr().err
+
+
+def test_a_link_to_a_served_world_is_the_same_world(serving: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else each would have a journal of its own, and the later save would undo the other's."""
+    Path("link.state").symlink_to("world.state")
+    run("serve", "-f", "plain", "--state", "link.state", code=6)
+    assert f"process {serving.process.pid} serves it" in capsys.readouterr().err
+
+
 def test_other_settings_than_the_worlds_are_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Only those that differ are named."""
     served = Serving("--state", "world.state")

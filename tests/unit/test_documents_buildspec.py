@@ -9,6 +9,7 @@ import pytest
 from build_run import run_build
 
 from runbook_lib.documents import buildspec
+from runbook_lib.documents.buildspec import afterwards
 from runbook_lib.errors import BadInput
 
 CASES = Path(__file__).parents[1] / "cases" / "buildspec"
@@ -115,3 +116,35 @@ def test_huge_file_is_refused() -> None:
     """A file that no person writes is refused before it is read."""
     with pytest.raises(BadInput, match="131,072"):
         buildspec.parse("# x\n" * 40_000)
+
+
+@pytest.mark.parametrize(
+    ("post_build", "more", "idle"),
+    [
+        (["docker push $URI", "echo Done on `date`", "printf x > imageDetail.json"], "", True),
+        (['if [ -n "$URI" ]; then docker push $URI; fi', "aws ecr describe-images --repository-name web"], "", True),
+        (["docker push $URI", "curl -X POST $CHAT"], "", False),
+        (["docker push $URI", "echo $(curl -s $CHAT)"], "", False),
+        (["docker push $URI", "aws s3 cp report.html s3://reports/"], "", False),
+        (["docker push $URI", "docker run --rm $URI report"], "", False),
+        (["docker push $URI", "$NOTIFY"], "", False),
+        (["docker push $URI", "echo 'open"], "", False),
+        (["docker push $URI"], "reports:\n  unit:\n    files: ['*.xml']\n", False),
+        (["docker push $URI"], "cache:\n  paths: ['/root/.m2/**/*']\n", False),
+    ],
+)
+def test_a_build_is_ended_early_only_where_nothing_is_missed(post_build: list[str], more: str, idle: bool) -> None:
+    """Messages, reports and caches of a failed build are somebody's; an image of it is nobody's."""
+    lines = "\n".join(f"      - {json.dumps(command)}" for command in post_build)
+    text = (
+        f"version: 0.2\nphases:\n  build:\n    commands:\n      - make\n  post_build:\n    commands:\n{lines}\n{more}"
+    )
+    assert afterwards.idle_after_failure(buildspec.parse(text)) is idle
+
+
+def test_what_follows_post_build_is_not_taken_away() -> None:
+    """finally is there to be done after a failure."""
+    text = (
+        "version: 0.2\nphases:\n  post_build:\n    commands:\n      - docker push x\n    finally:\n      - echo bye\n"
+    )
+    assert not afterwards.idle_after_failure(buildspec.parse(text))

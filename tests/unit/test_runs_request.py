@@ -62,7 +62,7 @@ def test_a_key_is_given_once(workplace: Path, fixtures: Path) -> None:
 
 def test_a_missing_parameter_file_is_refused(workplace: Path, fixtures: Path) -> None:
     """By its name, before anything else happens."""
-    with pytest.raises(BadInput, match="no such parameter file"):
+    with pytest.raises(BadInput, match=r"no such parameter file: no params/plian\.yaml in /.* or above it"):
         request.prepare(notebook.read(fixtures / "all_good.ipynb"), params_file="plian", settings=())
 
 

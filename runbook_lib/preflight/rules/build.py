@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runbook_lib.documents import buildspec
+from runbook_lib.documents.buildspec import afterwards
+from runbook_lib.documents.edit import Edit
 from runbook_lib.preflight.picture import Files, Picture
 from runbook_lib.preflight.rule import Answer, Rule, judge, of_finding, ok, unknown
 
@@ -52,6 +55,14 @@ def blocks(picture: Picture) -> Iterator[Answer]:
 def after_failure(picture: Picture) -> Iterator[Answer]:
     """B4: nothing is pushed after a failed build."""
     yield from _findings(picture, "unguarded_post_build", "post_build does nothing after a failed build")
+
+
+def mend_after_failure(picture: Picture) -> Iterator[Edit]:
+    """on-failure: ABORT below build, where post_build does nothing but tag, push and name the image."""
+    spec = picture.files.buildspec if picture.files else None
+    if spec is not None and afterwards.idle_after_failure(spec):
+        guards = (repair for repair in buildspec.repairs(spec.source) if repair.rule == "unguarded_post_build")
+        yield from (repair.edit for repair in guards)
 
 
 def _findings(picture: Picture, rule: str, wanted: str) -> Iterator[Answer]:
@@ -126,7 +137,7 @@ def _files(picture: Picture) -> Files:
 RULES = (
     Rule("B1", ("files.dockerfile",), hub_pulls),
     Rule("B3", ("files.buildspec",), blocks),
-    Rule("B4", ("files.buildspec",), after_failure),
+    Rule("B4", ("files.buildspec",), after_failure, mend_after_failure),
     Rule("B2", ("files.buildspec", "live.project"), privileged),
     Rule("B5", ("files.buildspec",), tag_of_this_build),
     Rule("B6", ("live.definition", "live.registry"), kept_images),
