@@ -31,6 +31,7 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, RunbookError
 from runbook_lib.inventory import Item
 from runbook_lib.journal import Journal
+from runbook_lib.params import Prices
 from runbook_lib.planning import change, make
 from runbook_lib.step import Made, Plan, Step, Until, apply
 
@@ -71,7 +72,7 @@ class AthenaTable:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a question will read: files, bytes, and USD.
+    """What a question will read: files, bytes, and USD by the prices of a day.
 
     `usd` is for one query; a second one of the same size is asked only when lines were rejected, to show them.
     """
@@ -79,16 +80,23 @@ class Estimate:
     files: int
     bytes: int
     usd: float
+    as_of: str
 
     def __str__(self) -> str:
-        return f"{self.files:,} files, {self.bytes / 1e9:.3f} GB, {self.usd:.4f} USD (at most twice)"
+        money = f"{self.usd:.5f} USD a query by the prices of {self.as_of}"
+        return f"{self.files:,} files, {self.bytes / 1e9:.3f} GB, {money} (at most twice)"
 
 
-def estimate(logs: BucketLogs, window: Window, *, usd_per_terabyte: float) -> Estimate:
+def estimate(logs: BucketLogs, window: Window, prices: Prices) -> Estimate:
     """The sizes of all objects in the folders of the window's days, and what reading them costs."""
     found = logs.of_days(window)
     size = sum(file.size for file in found)
-    return Estimate(len(found), size, max(size, LEAST) / 1e12 * usd_per_terabyte)
+    return Estimate(len(found), size, usd(size, prices), prices.as_of)
+
+
+def usd(size: int, prices: Prices) -> float:
+    """What a query that reads so many bytes is billed."""
+    return max(size, LEAST) / 1e12 * prices.athena_terabyte
 
 
 def plan_table(account: Account, logs: BucketLogs, table: AthenaTable, *, world: str) -> Plan:
