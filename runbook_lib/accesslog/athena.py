@@ -44,6 +44,10 @@ GONE = "dropped by plan_drop or 90_tear_down; the logs stay"
 NAMED = "_elasticloadbalancing_.*_[0-9]{8}T[0-9]{4}Z_"
 
 
+class NoAnswer(RunbookError):
+    """A query that ended without an answer.  Whoever can go on without one catches this and says that it is missing."""
+
+
 @dataclass(frozen=True)
 class AthenaTable:
     """Names: a work group and a database of our own, and the folder of the results (s3://bucket/folder/).
@@ -347,7 +351,7 @@ def _ended(account: Account, id: str) -> dict[str, Any]:
         raise _wrong(
             f"query {id}: {reason}", "a query within the cut-off of its work group", "narrow the window or raise it"
         )
-    raise RunbookError(
+    raise NoAnswer(
         where=f"Athena's query {id}",
         seen=f"{status['State']}: {reason}",
         wanted="SUCCEEDED",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runbook_lib import balancer, deployment, metric, pipeline, service
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer
@@ -22,7 +23,7 @@ from runbook_lib.incident.roles import BLUE, GREEN, Tenure
 from runbook_lib.incident.sources import deployments as releases
 from runbook_lib.incident.sources import journals
 from runbook_lib.incident.told import Entry, Timeline, Told, timeline
-from runbook_lib.incident.window import MINUTE_POINTS, Window
+from runbook_lib.incident.window import MINUTE_POINTS
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Alarms, Objective

@@ -17,18 +17,18 @@ from runbook_lib.accesslog import (
     Hurt,
     NoAccessLog,
     Progress,
+    Window,
     logs_of,
     read_access_logs,
     read_damage,
 )
-from runbook_lib.accesslog import Window as Stretch
+from runbook_lib.accesslog.athena import NoAnswer
 from runbook_lib.accesslog.histogram import COLUMNS
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.incident.told import Told
-from runbook_lib.incident.window import Window
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
@@ -124,15 +124,15 @@ def read(
         return None, Told(SOURCE, missing="not read: no minute of the window hurt users")
     if lb.arn is None:
         return None, Told(SOURCE, missing=f"there is no load balancer {system.balancer}")
-    stretch = Stretch(max(window.start, harm.start - BESIDE), min(window.end, harm.end + BESIDE))
+    stretch = Window(max(window.start, harm.start - BESIDE), min(window.end, harm.end + BESIDE))
     slow = int(system.params.objective.latency_ms)
     groups = {group.arn: name for name, group in lb.groups.items()}
     try:
         source = logs_of(account, lb.arn)
         how: dict[str, Any] = vars(means)
         counted = read_access_logs(source, stretch, **how)
-        hurt = read_damage(source, Stretch(harm.start, harm.end), slow_ms=slow, **how)
-    except NoAccessLog as error:
+        hurt = read_damage(source, Window(harm.start, harm.end), slow_ms=slow, **how)
+    except (NoAccessLog, NoAnswer) as error:
         return None, Told(SOURCE, missing=f"{error.seen}; {error.next_step}")
     ours = counted.only(groups)
     found = Requests(
@@ -167,9 +167,9 @@ def _served(
     return tuple(told)
 
 
-def _edges(tenures: Sequence[Tenure], window: Stretch) -> set[datetime]:
-    """The whole minutes at which a role begins."""
-    starts = {tenure.since.replace(second=0, microsecond=0).astimezone(window.start.tzinfo) for tenure in tenures}
+def _edges(tenures: Sequence[Tenure], window: Window) -> set[datetime]:
+    """The first whole minutes of each role: where one begins is still the former role's, as in the metrics."""
+    starts = {Window(window.start, tenure.since).end for tenure in tenures if tenure.since > window.start}
     return {at for at in starts if window.start < at < window.end}
 
 
@@ -192,7 +192,7 @@ def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]
     return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
 
 
-def _heat(found: Histogram, stretch: Stretch) -> Heat:
+def _heat(found: Histogram, stretch: Window) -> Heat:
     import numpy
 
     first = int(stretch.start.timestamp()) // 60

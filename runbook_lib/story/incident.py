@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from runbook_lib import accesslog, balancer, deployment, pipeline, repository
-from runbook_lib.accesslog.dask import Dask
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.errors import BadInput, CheckFailed
@@ -21,10 +21,10 @@ from runbook_lib.incident import intervals as timing
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.requests import SOURCE, Means
-from runbook_lib.incident.window import Window, window
+from runbook_lib.incident.window import window
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan
-from runbook_lib.story import delivery, shares
+from runbook_lib.story import counting, delivery, shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import Progress, charts
@@ -64,13 +64,12 @@ def read(
     journals: Iterable[Journal] = (),
     *,
     saved: str = "",
-    scheduler: str = "",
+    how: counting.Counting = counting.HERE,
 ) -> Look:
     """Read everything that is known of a window and reason over it; what was read is kept beside the journal.
 
-    `saved` names the file of an earlier look: then nothing is read but that.  `scheduler` is the address of a dask
-    cluster that counts the access logs; empty: this process does.  Raises CheckFailed for a window that is
-    older than what AWS keeps when no earlier look covers it.
+    `saved` names the file of an earlier look: then nothing is read but that.  `how` says who counts the access logs.
+    Raises CheckFailed for a window that is older than what AWS keeps when no earlier look covers it.
     """
     journals = tuple(journals)
     lb = balancer.read_balancer(account, system)
@@ -90,7 +89,7 @@ def read(
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
         cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
         tell = partial(_tell, Progress("access logs"))
-        means = Means(Dask(scheduler) if scheduler else None, cache, tell)
+        means = Means(how.engine(account, journals), cache, tell)
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)

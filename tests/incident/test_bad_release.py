@@ -12,13 +12,13 @@ import pytest
 import stories
 
 from runbook_lib.accesslog import LocalLogs
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.incident import evidence, look, requests
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.incident.requests import Means
-from runbook_lib.incident.window import Window
-from runbook_lib.story import incident
+from runbook_lib.story import counting, incident
 from runbook_lib.story.incident import Look
 from runbook_lib.system import System
 
@@ -88,6 +88,10 @@ def test_the_access_log_says_the_same_as_the_metrics(story: Story) -> None:
         one = during[role]
         assert one.requests == hurt.sum("requests", role=role)
         assert one.elb_5xx + one.target_5xx == hurt.sum("failed", role=role)
+    # The minutes in which both versions stood before and after the harm are theirs too.
+    for phase in ("before", "after"):
+        beside = {one.role: one.requests for one in seen.served if one.phase == phase}
+        assert beside["blue"] == hurt.sum("requests", phase, "blue") > 0
     assert sum(one.failed for one in seen.worst["status"]) == hurt.sum("failed")
     assert {one.value for one in seen.worst["zone"]} == {"us-east-1a", "us-east-1b"}
     worst = seen.worst["target"][:2]  # both tasks of the new version
@@ -120,7 +124,8 @@ def test_a_cluster_counts_the_same(story: Story, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(requests, "logs_of", lambda *_: LocalLogs(tmp_path))
     alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**alone) as cluster:
-        again = incident.read(account, system, window, scheduler=cluster.scheduler_address).incident.seen.requests
+        how = counting.choose(account, system, window, scheduler=cluster.scheduler_address)
+        again = incident.read(account, system, window, how=how).incident.seen.requests
     known = found.incident.seen.requests
     assert known is not None
     assert again is not None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
 from runbook_lib.errors import BadInput
 from runbook_lib.incident import harm, roles
@@ -19,7 +20,7 @@ from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.roles import role_of, tenures
 from runbook_lib.incident.sources import journals
 from runbook_lib.incident.told import Entry, Told, timeline
-from runbook_lib.incident.window import Window, window
+from runbook_lib.incident.window import window
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Objective

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident.sources import deployments, pipeline, tasks, trail, watching
 from runbook_lib.incident.told import Told
-from runbook_lib.incident.window import Window
 from runbook_lib.system import System
 
 Reader = Callable[[Account, System, Window], Told]
