@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from runbook_lib.account import Account
 from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
+from runbook_lib.errors import CheckFailed
 from runbook_lib.incident import changed, harm, requests, roles, sources
 from runbook_lib.incident.causes import Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
@@ -22,7 +24,7 @@ from runbook_lib.incident.requests import Requests
 from runbook_lib.incident.roles import BLUE, GREEN, Tenure
 from runbook_lib.incident.sources import deployments as releases
 from runbook_lib.incident.sources import journals
-from runbook_lib.incident.told import Entry, Timeline, Told, timeline
+from runbook_lib.incident.told import Entry, Timeline, Told, refusal, timeline
 from runbook_lib.incident.window import MINUTE_POINTS
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
@@ -135,7 +137,24 @@ def _measured(account: Account, system: System, lb: Balancer, window: Window) ->
     end = min(window.end, metric.closed(account.clock.now(), lag=LAG))
     if lb.arn is None or end <= window.start:
         return Metrics(window.start, end, ())
-    return metric.read_metrics(account, lb, names, start=window.start, end=end)
+    with _wanted(account, "cloudwatch:GetMetricData"):
+        return metric.read_metrics(account, lb, names, start=window.start, end=end)
+
+
+@contextmanager
+def _wanted(account: Account, permission: str) -> Iterator[None]:
+    """What a look cannot do without: which minutes hurt is known from metrics alone."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise CheckFailed(
+            where=METRICS,
+            seen=refusal(error),
+            wanted=f"{permission} for {account.who}",
+            next_step="let it be read: without metrics nothing says which minutes hurt",
+        ) from error
 
 
 def _metrics(measured: Metrics, window: Window, account: Account) -> Told:
@@ -207,13 +226,14 @@ def _requests(account: Account, system: System, lb: Balancer, end: datetime) -> 
     """The requests of the objective's days until a moment, by the hour: what the error budget is counted from."""
     if lb.arn is None:
         return 0.0
-    answer = account.client("cloudwatch").get_metric_statistics(
-        Namespace=NAMESPACE,
-        MetricName="RequestCount",
-        Dimensions=[{"Name": "LoadBalancer", "Value": lb.dimension}],
-        StartTime=end - timedelta(days=system.params.objective.window_days),
-        EndTime=end,
-        Period=HOUR,
-        Statistics=["Sum"],
-    )
+    with _wanted(account, "cloudwatch:GetMetricStatistics"):
+        answer = account.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName="RequestCount",
+            Dimensions=[{"Name": "LoadBalancer", "Value": lb.dimension}],
+            StartTime=end - timedelta(days=system.params.objective.window_days),
+            EndTime=end,
+            Period=HOUR,
+            Statistics=["Sum"],
+        )
     return float(sum(point["Sum"] for point in answer["Datapoints"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,12 +11,15 @@ from typing import Any
 
 from runbook_lib import network
 from runbook_lib.accesslog import (
+    NO_GROUP,
+    Coverage,
     Damage,
     Engine,
     Histogram,
     Hurt,
     NoAccessLog,
     Progress,
+    Reject,
     Window,
     logs_of,
     read_access_logs,
@@ -24,11 +27,12 @@ from runbook_lib.accesslog import (
 )
 from runbook_lib.accesslog.athena import NoAnswer
 from runbook_lib.accesslog.histogram import COLUMNS
+from runbook_lib.accesslog.statements import REASONS
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
-from runbook_lib.incident.told import Told
+from runbook_lib.incident.told import Told, refusal
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
@@ -74,6 +78,7 @@ class Requests:
     heat: Heat
     slow_ms: int
     said: tuple[str, ...]  # what the numbers rest on, and what is missing
+    rejects: tuple[Reject, ...] = ()  # lines that were not counted: by reason how many, and one of them
 
     def table(self) -> Table:
         """The phases and roles, one line each."""
@@ -100,6 +105,11 @@ class Requests:
         ]
         return table(f"Who was hurt: {self.clients} clients", rows, ("by", "value", "requests", "failed", "slow"))
 
+    def rejected_table(self) -> Table:
+        """The lines that were not counted, one of each kind; they hold what a client sent."""
+        rows = [{"why": REASONS[one.reason], "lines": one.n, "one of them": one.sample} for one in self.rejects]
+        return table("Lines of the access log that were not counted", rows, ("why", "lines", "one of them"))
+
 
 @dataclass(frozen=True)
 class Means:
@@ -120,6 +130,8 @@ def read(
     means: Means,
 ) -> tuple[Requests | None, Told]:
     """The access log of the harm with ten minutes on both sides; None, with the reason, where nothing can be read."""
+    from botocore.exceptions import ClientError
+
     if harm is None:
         return None, Told(SOURCE, missing="not read: no minute of the window hurt users")
     if lb.arn is None:
@@ -133,7 +145,9 @@ def read(
         counted = read_access_logs(source, stretch, **how)
         hurt = read_damage(source, Window(harm.start, harm.end), slow_ms=slow, **how)
     except (NoAccessLog, NoAnswer) as error:
-        return None, Told(SOURCE, missing=f"{error.seen}; {error.next_step}")
+        return None, Told(SOURCE, missing=f"{error.seen}; wanted: {error.wanted}; {error.next_step}")
+    except ClientError as error:
+        return None, Told(SOURCE, missing=refusal(error))
     ours = counted.only(groups)
     found = Requests(
         served=_served(ours, harm, tenures, groups, slow),
@@ -142,8 +156,20 @@ def read(
         heat=_heat(ours, stretch),
         slow_ms=slow,
         said=counted.coverage.sentences(),
+        rejects=tuple(_rejects(counted.coverage)),
     )
-    return found, Told(SOURCE, missing=" ".join(counted.coverage.sentences()[1:]))
+    return found, Told(SOURCE, missing=" ".join((*counted.coverage.sentences()[1:], *_of_others(counted, groups))))
+
+
+def _of_others(counted: Histogram, groups: Mapping[str, str]) -> Iterator[str]:
+    """What the log holds beside our target groups: another service's behind the same load balancer, or nobody's."""
+    others = counted.only(set(counted.groups) - set(groups) - {NO_GROUP}).requests
+    if others:
+        yield f"{others:,} requests went to target groups of other services: they are not counted here."
+    nobody = counted.only([NO_GROUP])
+    if nobody.requests:
+        failed = f", {nobody.elb_5xx:,} of them with a 5xx" if nobody.elb_5xx else ""
+        yield f"{nobody.requests:,} requests reached no target group{failed}: whose they were the log does not say."
 
 
 def _served(
@@ -190,6 +216,12 @@ def _of(found: Histogram, phase: str, role: str, slow: int) -> Served:
 def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]]:
     found = {name: hurt.by_zone(zones) if name == "zone" else hurt.by(name.replace(" ", "_")) for name in DIMENSIONS}
     return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
+
+
+def _rejects(coverage: Coverage) -> Iterator[Reject]:
+    """Every reason with all its lines, and the first of the samples."""
+    for reason, many in sorted(coverage.rejected.items()):
+        yield Reject(reason, many, next(one.sample for one in coverage.rejects if one.reason == reason))
 
 
 def _heat(found: Histogram, stretch: Window) -> Heat:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from runbook_lib.table import Table, table
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 # Two sources mean the same fact when they tell it so close to each other: each has its own lag and rounding.
 TOGETHER = timedelta(seconds=60)
@@ -64,6 +68,12 @@ class Timeline:
             for entry in self.entries
         ]
         return table("Timeline", rows, ("UTC", "what", "kind", "told by"))
+
+
+def refusal(error: ClientError) -> str:
+    """What AWS refused, in its own words: why a source told nothing."""
+    told = error.response["Error"]
+    return f"{error.operation_name} was refused: {told['Code']}: {told.get('Message', '')}"
 
 
 def timeline(told: Iterable[Told]) -> Timeline:

@@ -15,6 +15,7 @@ from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.errors import BadInput
 from runbook_lib.incident import look
+from runbook_lib.incident.told import refusal
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan, Step
 from runbook_lib.system import System
@@ -86,11 +87,15 @@ def choose(
     arn = balancer.read_balancer(account, system).arn
     if arn is None:
         return Counting(f"Nothing can be counted: there is no load balancer {system.balancer}.")
+    from botocore.exceptions import ClientError
+
     try:
         logs = logs_of(account, arn)
         expected = athena.estimate(logs, chosen, system.params.prices)
     except NoAccessLog as error:
         return Counting(f"Nothing can be counted: {error.seen}; {error.next_step}.")
+    except ClientError as error:
+        return Counting(f"Nothing can be counted: {refusal(error)}.")
     most = athena.usd(table.most_bytes, system.params.prices)
     said = (
         f"The folders of its days hold {expected}. A look asks {QUESTIONS} questions; the work group ends a query "

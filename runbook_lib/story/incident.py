@@ -158,6 +158,13 @@ def worst(account: Account, system: System, found: Look) -> Table:
     return seen.worst_table() if seen else _unread(found)
 
 
+def rejected(account: Account, system: System, found: Look) -> Table:
+    """The lines of the access log that were not counted, and why."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.rejected_table() if seen else _unread(found)
+
+
 def heat(account: Account, system: System, found: Look) -> charts.Chart:
     """The durations of all answers, minute by minute."""
     del account, system
@@ -276,7 +283,7 @@ def document(system: System, found: Look) -> Document:
             tuple(_hidden(hide, draw(incident)) for draw in (drawing.errors, drawing.latency, drawing.heat)),
         ),
         Section("When", (_of(incident.intervals), timing.settings_table(incident.shares))),
-        Section("Who was hurt", tuple(map(hide.table, _damage(found)))),
+        Section("Who was hurt", (*map(hide.table, _damage(found)), *_rejected(found, hide))),
         Section(
             "Why",
             (
@@ -323,6 +330,15 @@ def _damage(found: Look) -> tuple[Table, ...]:
     seen = found.incident.seen.requests
     logs = (seen.table(), seen.worst_table()) if seen else (_unread(found),)
     return (hurt.table(), *logs, hurting.budget_table(hurt.budget))
+
+
+def _rejected(found: Look, hide: Redactor) -> tuple[Table, ...]:
+    """Each with a line that clients wrote: hidden as such."""
+    seen = found.incident.seen.requests
+    if seen is None or not seen.rejects:
+        return ()
+    shown = replace(seen, rejects=tuple(replace(one, sample=hide.line(one.sample)) for one in seen.rejects))
+    return (shown.rejected_table(),)
 
 
 def _items(system: System, found: Look) -> tuple[actions.Item, ...]:

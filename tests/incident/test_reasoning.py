@@ -234,6 +234,17 @@ def test_secrets_do_not_get_into_a_report() -> None:
     assert hide.text("again 10.0.0.7") == "again address-1"
 
 
+def test_addresses_of_either_kind_are_hidden_and_times_are_not() -> None:
+    """The same address is the same word, with a port or without; a query of a client's is hidden whole."""
+    hide = Redactor()
+    text = hide.text("203.0.113.7:5000 2001:db8::7 2001:db8::7:54321 [2001:DB8::1:2]:443 ::ffff:10.0.0.9 at 14:02:03")
+    assert text == "address-1:5000 address-3 address-3:54321 [address-4]:443 ::ffff:address-2 at 14:02:03"
+    kept = "2026-03-02T14:02:03.5Z arn:aws:s3:::logs std::bad_alloc 12:30 ::"
+    assert hide.text(kept) == kept
+    line = hide.line('h2 198.51.100.9:40000 "GET https://x:443/pay?card=4111&who=anna HTTP/2.0" "curl?"')
+    assert line == 'h2 address-5:40000 "GET https://x:443/pay?*** HTTP/2.0" "curl?***"'
+
+
 def test_values_of_variables_are_never_told() -> None:
     """Names and everything else are."""
     old = {
