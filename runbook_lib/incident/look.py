@@ -123,7 +123,9 @@ def reason(seen: Seen, objective: Objective, alarms: Alarms) -> Incident:
         return Incident(seen, line, None)
     hurt = damage(seen.measured, seen.tenures, found, objective, requests_in_days=seen.requests_in_days)
     spans = intervals(found, line, seen.deployments, until=seen.measured.end)
-    facts = Facts(found, seen.measured, seen.tenures, hurt, line, seen.deployments, seen.differences, seen.files)
+    where = seen.requests.concentration if seen.requests else None
+    told = (seen.deployments, seen.differences, seen.files, where)
+    facts = Facts(found, seen.measured, seen.tenures, hurt, line, *told)
     return Incident(seen, line, found, hurt, spans, settings_cost(spans, alarms, seen.deployments), causes(facts))
 
 

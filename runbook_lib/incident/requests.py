@@ -12,6 +12,7 @@ from typing import Any
 from runbook_lib import network
 from runbook_lib.accesslog import (
     NO_GROUP,
+    Breakdown,
     Coverage,
     Damage,
     Engine,
@@ -30,6 +31,8 @@ from runbook_lib.accesslog.histogram import COLUMNS
 from runbook_lib.accesslog.statements import REASONS
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
+from runbook_lib.incident import concentration
+from runbook_lib.incident.concentration import Concentration
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.incident.told import Told, refusal
@@ -39,6 +42,7 @@ from runbook_lib.table import Table, table
 SOURCE = "access logs"
 BESIDE = timedelta(minutes=10)  # looked at before and after the harm
 DIMENSIONS = ("path", "client", "status", "target", "zone", "user agent")
+HURT = ("requests", "elb_5xx", "target_5xx", "slow")
 WORST = 8  # values of a dimension that are kept
 # The heat map's rows: an octave in four steps, from 1 ms to 16 s.
 BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
@@ -78,6 +82,7 @@ class Requests:
     heat: Heat
     slow_ms: int
     said: tuple[str, ...]  # what the numbers rest on, and what is missing
+    concentration: Concentration | None = None  # the few paths that nearly all of the harm lies on
     rejects: tuple[Reject, ...] = ()  # lines that were not counted: by reason how many, and one of them
 
     def table(self) -> Table:
@@ -103,7 +108,10 @@ class Requests:
             for name, values in self.worst.items()
             for hurt in values
         ]
-        return table(f"Who was hurt: {self.clients} clients", rows, ("by", "value", "requests", "failed", "slow"))
+        where = f"; {self.concentration}" if self.concentration else ""
+        return table(
+            f"Who was hurt: {self.clients} clients{where}", rows, ("by", "value", "requests", "failed", "slow")
+        )
 
     def rejected_table(self) -> Table:
         """The lines that were not counted, one of each kind; they hold what a client sent."""
@@ -149,13 +157,17 @@ def read(
     except ClientError as error:
         return None, Told(SOURCE, missing=refusal(error))
     ours = counted.only(groups)
+    own = hurt.only(groups)
     found = Requests(
         served=_served(ours, harm, tenures, groups, slow),
-        worst=_worst(hurt.only(groups), network.read_zones(account, lb.arn)),
-        clients=len([one for one in hurt.only(groups).by("client").values if one.failed or one.slow]),
+        worst=_worst(own, network.read_zones(account, lb.arn)),
+        clients=len([one for one in own.by("client").values if one.failed or one.slow]),
         heat=_heat(ours, stretch),
         slow_ms=slow,
         said=counted.coverage.sentences(),
+        concentration=concentration.find(
+            own.by("path").values, _whole(own.by("status")), by_errors="errors" in harm.by
+        ),
         rejects=tuple(_rejects(counted.coverage)),
     )
     return found, Told(SOURCE, missing=" ".join((*counted.coverage.sentences()[1:], *_of_others(counted, groups))))
@@ -216,6 +228,12 @@ def _of(found: Histogram, phase: str, role: str, slow: int) -> Served:
 def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]]:
     found = {name: hurt.by_zone(zones) if name == "zone" else hurt.by(name.replace(" ", "_")) for name in DIMENSIONS}
     return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
+
+
+def _whole(every: Breakdown) -> Hurt:
+    """All of the requests: each has one status."""
+    parts = (*every.values, every.others)
+    return Hurt("all", *(sum(getattr(part, name) for part in parts) for name in HURT))
 
 
 def _rejects(coverage: Coverage) -> Iterator[Reject]:

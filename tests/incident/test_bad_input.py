@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -260,6 +260,23 @@ def test_another_service_behind_the_same_load_balancer(story: Story) -> None:
     assert told in missing(look)
     assert "10 requests reached no target group" in missing(look)
     assert harm_is_told(look, system, told)
+
+
+def test_failures_of_one_path_are_evidence(story: Story) -> None:
+    """The same log, but whatever failed during the harm had asked for /checkout: the cause and the damage say so."""
+    account, system, found = story
+    assert found.incident.seen.requests is not None
+    assert found.incident.seen.requests.concentration is None  # the bad version fails on every path alike
+    url = re.compile(r'"(\w+) (\w+://[^/ ]+)/\S* ')
+    with ExitStack() as files:
+        for key in (one for one in keys(story) if one.endswith(".gz")):
+            lines = gzip.decompress(content(story, key)).decode().splitlines()
+            moved = [url.sub(r'"\1 \2/checkout ', line) if " 500 500 " in line else line for line in lines]
+            files.enter_context(written(story, key, gzip.compress("\n".join([*moved, ""]).encode())))
+        look = again(story)
+    told = r"all of the failed requests lie on /checkout, which gets 8\.\d % of the requests"
+    assert any(re.fullmatch(told, line) for line in look.incident.causes[0].evidence)
+    assert re.search(told, incident.worst(account, system, look).title)
 
 
 def test_rejected_lines_are_shown_and_hidden_in_the_report(story: Story, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runbook_lib.accesslog import Hurt
 from runbook_lib.accesslog.window import Window
 from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
 from runbook_lib.errors import BadInput
-from runbook_lib.incident import harm, roles
+from runbook_lib.incident import concentration, harm, roles
 from runbook_lib.incident.causes import Facts, causes, causes_table
 from runbook_lib.incident.changed import differences
 from runbook_lib.incident.damage import damage
@@ -133,6 +134,44 @@ def test_after_a_good_release_the_new_group_is_live() -> None:
     )
     who = tenures([DEPLOYMENT, back], {}, pair=PAIR, live="a", former=None, window=WINDOW)
     assert [t.role for t in [role_of(who, "b", T + timedelta(minutes=17))] if t] == [roles.GREEN]
+
+
+def path(value: str, requests: int, failed: int, slow: int = 0) -> Hurt:
+    return Hurt(value, requests, 0, failed, slow)
+
+
+WHOLE = path("all", 10_000, 1_000, 500)
+
+
+@pytest.mark.parametrize(
+    ("paths", "by_errors", "said"),
+    [
+        (
+            [path("/pay", 1_200, 1_000)],
+            True,
+            "all of the failed requests lie on /pay, which gets 12.0 % of the requests",
+        ),
+        (
+            [path("/pay", 1_200, 600), path("/cart", 900, 380)],
+            True,
+            "98.0 % of the failed requests lie on /pay and /cart",
+        ),
+        ([path("/pay", 1_200, 0, 470)], False, "94.0 % of the slow answers lie on /pay, which gets 12.0 %"),
+        ([path("/", 6_000, 950)], True, "None"),  # most requests ask for it
+        ([path(f"/{n}", 1_000, 200) for n in range(5)], True, "None"),  # it lies everywhere
+        ([path("/pay", 1_200, 890)], True, "None"),  # not nearly all
+    ],
+)
+def test_harm_on_few_paths_is_told_where_the_numbers_bear_it(paths: list[Hurt], by_errors: bool, said: str) -> None:
+    """Nearly all of it on few paths which get the smaller part of the requests."""
+    assert str(concentration.find(paths, WHOLE, by_errors=by_errors)).startswith(said)
+
+
+def test_few_failures_on_a_path_are_chance() -> None:
+    """Three of three on a path with a third of the requests; thirty of thirty are not."""
+    assert concentration.find([path("/pay", 330, 3)], path("all", 1_000, 3), by_errors=True) is None
+    assert concentration.find([path("/pay", 330, 30)], path("all", 1_000, 30), by_errors=True) is not None
+    assert concentration.find([], path("all", 0, 0), by_errors=True) is None
 
 
 def test_a_crowd_is_told_as_a_crowd() -> None:
