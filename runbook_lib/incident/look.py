@@ -14,7 +14,7 @@ from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
 from runbook_lib.errors import CheckFailed
-from runbook_lib.incident import changed, harm, requests, roles, sources
+from runbook_lib.incident import changed, harm, links, requests, roles, sources
 from runbook_lib.incident.causes import Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
@@ -94,7 +94,7 @@ def read(
     told = (
         *told,
         journals.told(lines, window, trail=trail),
-        _health(measured, window),
+        _health(system, measured, window),
         _metrics(measured, window, account),
     )
     before, after = _released(tenures)
@@ -171,7 +171,7 @@ def _metrics(measured: Metrics, window: Window, account: Account) -> Told:
     return Told(METRICS, missing="; ".join(part for part in parts if part))
 
 
-def _health(measured: Metrics, window: Window) -> Told:
+def _health(system: System, measured: Metrics, window: Window) -> Told:
     """When the number of healthy targets changed, by the minute."""
     entries: list[Entry] = []
     for group in measured.groups:
@@ -181,7 +181,8 @@ def _health(measured: Metrics, window: Window) -> Told:
             if before and now != (before.healthy, before.unhealthy) and None not in now and before.healthy is not None:
                 what = f"{group}: healthy targets {before.healthy:.0f} -> {minute.healthy:.0f}"
                 bad = f", {minute.unhealthy:.0f} unhealthy" if minute.unhealthy else ""
-                entries.append(Entry(minute.at, "health", what + bad, METRICS, f"health {group} {minute.at}"))
+                fact, link = f"health {group} {minute.at}", links.target_group(system, group)
+                entries.append(Entry(minute.at, "health", what + bad, METRICS, fact, link))
             before = minute
     return Told("target health", tuple(entry for entry in entries if window.holds(entry.at)))
 

@@ -56,9 +56,10 @@ class Redactor:
         return self.text(QUERY.sub(f"?{HIDDEN}", text))
 
     def table(self, found: Table) -> Table:
-        """A table without what is to be hidden."""
+        """A table without what is to be hidden; an address that holds such is left out."""
         rows = tuple(tuple(self.text(cell) for cell in row) for row in found.rows)
-        return Table(self.text(found.title), found.headings, rows)
+        links = {cell: link for cell, link in found.links.items() if self.text(link) == link}
+        return Table(self.text(found.title), found.headings, rows, links)
 
     def _person(self, name: str) -> str:
         return self.people.setdefault(name, f"person-{len(self.people) + 1}")

@@ -61,13 +61,15 @@ class Timeline:
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
-    def table(self) -> Table:
-        """The timeline, one line each."""
+    def table(self, *, linked: bool) -> Table:
+        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`)."""
         rows = [
             {"UTC": entry.at.strftime("%H:%M:%S"), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
             for entry in self.entries
         ]
-        return table("Timeline", rows, ("UTC", "what", "kind", "told by"))
+        found = table("Timeline", rows, ("UTC", "what", "kind", "told by"))
+        links = {(number, 3): entry.link for number, entry in enumerate(self.entries) if entry.link}
+        return replace(found, links=links if linked else {})
 
 
 def refusal(error: ClientError) -> str:

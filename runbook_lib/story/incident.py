@@ -104,8 +104,8 @@ def summary(account: Account, system: System, found: Look) -> Table:
 
 def timeline(account: Account, system: System, found: Look) -> Table:
     """Everything that happened, by one clock."""
-    del account, system
-    return found.incident.timeline.table()
+    del account
+    return _timeline(system, found)
 
 
 def gaps(account: Account, system: System, found: Look) -> Table:
@@ -292,7 +292,7 @@ def document(system: System, found: Look) -> Document:
             ),
         ),
         Section("Action items", (hide.table(actions.table_of(_items(system, found))),)),
-        Section("Timeline", (hide.table(incident.timeline.table()), hide.table(_gaps(found)))),
+        Section("Timeline", (hide.table(_timeline(system, found)), hide.table(_gaps(found)))),
     )
     return Document(f"Incident of {incident.seen.service}, {incident.seen.window}", sections)
 
@@ -316,6 +316,13 @@ def _summary(system: System, found: Look) -> Table:
         ("objective", f"{promised.availability_percent:g} % without a 5xx, p99 under {promised.latency_ms:g} ms")
     )
     return table("The incident", [{"what": what, "seen": seen} for what, seen in rows])
+
+
+def _timeline(system: System, found: Look) -> Table:
+    """With links into the console, of which a sandbox has none."""
+    shown = found.incident.timeline.table(linked=system.params.target != "sandbox")
+    title = "Timeline (in a sandbox without the links into the console)"
+    return shown if system.params.target != "sandbox" else replace(shown, title=title)
 
 
 def _gaps(found: Look) -> Table:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from runbook_lib.accesslog import LocalLogs
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
-from runbook_lib.incident import evidence, look, requests
+from runbook_lib.incident import evidence, links, look, requests
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.incident.requests import Means
 from runbook_lib.story import counting, incident
@@ -139,7 +140,34 @@ def test_a_fact_that_several_sources_know_is_told_once(story: Story) -> None:
     assert [entry.sources for entry in commits if entry.at.hour >= 13] == ["CloudTrail, journal"]
     kinds = {entry.kind for entry in found.incident.timeline.entries}
     assert {"change", "delivery", "traffic", "alarm", "task"} <= kinds
-    assert all(entry.link.startswith("https://") for entry in found.incident.timeline.of("alarm"))
+
+
+def test_every_entry_links_to_its_page_of_the_console(story: Story) -> None:
+    """In the region of the system and the partition's own console; a runbook's journal has no page there."""
+    _, system, found = story
+    entries = found.incident.timeline.entries
+    assert {entry.sources for entry in entries if not entry.link} == {"journal"}
+    page = re.compile(r"https://(\w|-)*\.?console\.aws\.amazon\.com/\S+[?]region=us-east-1\S*")
+    assert [entry.link for entry in entries if entry.link and not page.fullmatch(entry.link)] == []
+    china = replace(system, partition="aws-cn", region="cn-north-1")
+    assert links.task(china, "0123") == (
+        f"https://console.amazonaws.cn/ecs/v2/clusters/{system.cluster}/tasks/0123?region=cn-north-1"
+    )
+
+
+def test_the_report_links_where_there_is_a_console(story: Story) -> None:
+    """The same addresses in both forms on AWS, none in a sandbox, and none that holds what is hidden."""
+    _, system, found = story
+    real = replace(system, params=system.params.model_copy(update={"target": "aws"}))
+    document = incident.document(real, found)
+    of_page = [html.unescape(link) for link in re.findall(r"<a href='([^']*)'", document.html())]
+    assert of_page == re.findall(r"\]\(<([^>]*)>\)", document.markdown())
+    known = [entry.link for entry in found.incident.timeline.entries if entry.link]
+    assert of_page == [link for link in known if system.account not in link]
+    assert len(of_page) > 10
+    in_sandbox = incident.document(system, found)
+    assert "<a " not in in_sandbox.html()
+    assert "in a sandbox without the links into the console" in in_sandbox.markdown()
 
 
 def test_the_report_says_the_same_in_each_form(story: Story, tmp_path: Path) -> None:
@@ -158,7 +186,7 @@ def test_the_report_hides_people_accounts_and_secrets(story: Story, tmp_path: Pa
     """What the timeline itself shows to the person who may read the account."""
     _, system, found = story
     text = incident.document(system, found).markdown()
-    assert "operator" in str(found.incident.timeline.table())
+    assert "operator" in str(found.incident.timeline.table(linked=False))
     for secret in ("operator", system.account, "0.3"):
         assert not re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", text)
     assert "person-1" in text
