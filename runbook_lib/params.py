@@ -219,6 +219,7 @@ class Prices(Section):
     alarm_month: float = 0.10
     pipeline_month: float = 1.0
     registry_gb_month: float = 0.10
+    athena_terabyte: float = 5.0  # that queries read
 
 
 class Disturbance(Section):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ class Table:
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (row, column) -> address behind a cell
 
     def __str__(self) -> str:
         widths = [max(len(row[i]) for row in (self.headings, *self.rows)) for i in range(len(self.headings))]
@@ -28,9 +29,15 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{escape(heading)}</th>" for heading in self.headings)
-        body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{''.join(self._cells(number))}</tr>" for number in range(len(self.rows)))
         caption = f"<p><b>{escape(self.title)}</b></p>"
         return f"{caption}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _cells(self, number: int) -> Iterator[str]:
+        for column, cell in enumerate(self.rows[number]):
+            link = self.links.get((number, column))
+            text = f"<a href='{escape(link)}'>{escape(cell)}</a>" if link else escape(cell)
+            yield f"<td style='text-align:left'>{text}</td>"
 
 
 def table(title: str, rows: Iterable[Mapping[str, Any]], headings: Sequence[str] | None = None) -> Table:
@@ -38,10 +45,6 @@ def table(title: str, rows: Iterable[Mapping[str, Any]], headings: Sequence[str]
     rows = list(rows)
     names = tuple(headings or (rows[0].keys() if rows else ()))
     return Table(title, names, tuple(tuple(_text(row.get(name)) for name in names) for row in rows))
-
-
-def _cell(text: str) -> str:
-    return f"<td style='text-align:left'>{escape(text)}</td>"
 
 
 def _text(value: Any) -> str:

@@ -31,6 +31,7 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, RunbookError
 from runbook_lib.inventory import Item
 from runbook_lib.journal import Journal
+from runbook_lib.params import Prices
 from runbook_lib.planning import change, make
 from runbook_lib.step import Made, Plan, Step, Until, apply
 
@@ -41,6 +42,10 @@ ATTEMPTS, SKEW = 3, timedelta(seconds=2)  # between our clock and Athena's
 FIRST_DAY = "2015/01/01"  # of the projection; days without a folder cost nothing
 GONE = "dropped by plan_drop or 90_tear_down; the logs stay"
 NAMED = "_elasticloadbalancing_.*_[0-9]{8}T[0-9]{4}Z_"
+
+
+class NoAnswer(RunbookError):
+    """A query that ended without an answer.  Whoever can go on without one catches this and says that it is missing."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class AthenaTable:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a question will read: files, bytes, and USD.
+    """What a question will read: files, bytes, and USD by the prices of a day.
 
     `usd` is for one query; a second one of the same size is asked only when lines were rejected, to show them.
     """
@@ -79,16 +84,23 @@ class Estimate:
     files: int
     bytes: int
     usd: float
+    as_of: str
 
     def __str__(self) -> str:
-        return f"{self.files:,} files, {self.bytes / 1e9:.3f} GB, {self.usd:.4f} USD (at most twice)"
+        money = f"{self.usd:.5f} USD a query by the prices of {self.as_of}"
+        return f"{self.files:,} files, {self.bytes / 1e9:.3f} GB, {money} (at most twice)"
 
 
-def estimate(logs: BucketLogs, window: Window, *, usd_per_terabyte: float) -> Estimate:
+def estimate(logs: BucketLogs, window: Window, prices: Prices) -> Estimate:
     """The sizes of all objects in the folders of the window's days, and what reading them costs."""
     found = logs.of_days(window)
     size = sum(file.size for file in found)
-    return Estimate(len(found), size, max(size, LEAST) / 1e12 * usd_per_terabyte)
+    return Estimate(len(found), size, usd(size, prices), prices.as_of)
+
+
+def usd(size: int, prices: Prices) -> float:
+    """What a query that reads so many bytes is billed."""
+    return max(size, LEAST) / 1e12 * prices.athena_terabyte
 
 
 def plan_table(account: Account, logs: BucketLogs, table: AthenaTable, *, world: str) -> Plan:
@@ -339,7 +351,7 @@ def _ended(account: Account, id: str) -> dict[str, Any]:
         raise _wrong(
             f"query {id}: {reason}", "a query within the cut-off of its work group", "narrow the window or raise it"
         )
-    raise RunbookError(
+    raise NoAnswer(
         where=f"Athena's query {id}",
         seen=f"{status['State']}: {reason}",
         wanted="SUCCEEDED",

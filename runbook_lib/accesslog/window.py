@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runbook_lib.errors import BadInput
 
+MINUTE = timedelta(minutes=1)
 LONGEST = timedelta(days=366)
 FORM = "%Y-%m-%dT%H:%M"
 
@@ -34,7 +36,18 @@ class Window:
         object.__setattr__(self, "end", _floor(end + timedelta(seconds=59, microseconds=999_999)))
 
     def __str__(self) -> str:
-        return f"{self.start:{FORM}}Z to {self.end:{FORM}}Z"
+        same = self.start.date() == self.end.date()
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:{'%H:%M' if same else '%Y-%m-%d %H:%M'}} UTC"
+
+    def holds(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+    def minutes(self) -> Iterator[datetime]:
+        """Each minute's beginning."""
+        at = self.start
+        while at < self.end:
+            yield at
+            at += MINUTE
 
     @property
     def first(self) -> str:

@@ -65,7 +65,7 @@ def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: boo
             "Let the load balancer write access logs", "without them clients and paths that were hurt are not known"
         )
     for gap in incident.timeline.gaps:
-        if "refused" in gap.missing:
+        if any(word in gap.missing for word in ("refused", "AccessDenied")):
             yield Item(f"Let the runbooks read {gap.source}", gap.missing)
 
 

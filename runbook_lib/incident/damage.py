@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
-from runbook_lib.incident.window import Window
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Objective
 from runbook_lib.table import Table, table

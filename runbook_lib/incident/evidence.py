@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
 from runbook_lib.incident.look import Seen
-from runbook_lib.incident.window import Window
 
 NAME = "incident.json"
 

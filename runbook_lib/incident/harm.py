@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from runbook_lib.incident.window import MINUTE
+from runbook_lib.accesslog.window import MINUTE
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Objective
 

@@ -36,6 +36,25 @@ def event(system: System, found: str) -> str:
     return _at(system, f"cloudtrailv2/home#/events/{found}")
 
 
+def build(system: System, found: str) -> str:
+    project = f"codesuite/codebuild/{system.account}/projects/{found.partition(':')[0]}"
+    return _at(system, f"{project}/build/{quote(found, safe='')}/")
+
+
+def service(system: System, name: str) -> str:
+    """Its events, its tasks and what scaling did are tabs of one page."""
+    return _at(system, f"ecs/v2/clusters/{system.cluster}/services/{name}")
+
+
+def task(system: System, name: str) -> str:
+    """ECS shows a stopped task for an hour."""
+    return _at(system, f"ecs/v2/clusters/{system.cluster}/tasks/{name}")
+
+
+def target_group(system: System, name: str) -> str:
+    return _at(system, f"ec2/home#TargetGroups:search={quote(name)}")
+
+
 def _at(system: System, path: str) -> str:
     place, mark, anchor = path.partition("#")
     host = HOSTS.get(system.partition, HOSTS["aws"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runbook_lib import balancer, deployment, metric, pipeline, service
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
-from runbook_lib.incident import changed, harm, requests, roles, sources
+from runbook_lib.errors import CheckFailed
+from runbook_lib.incident import changed, harm, links, requests, roles, sources
 from runbook_lib.incident.causes import Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
@@ -21,8 +24,8 @@ from runbook_lib.incident.requests import Requests
 from runbook_lib.incident.roles import BLUE, GREEN, Tenure
 from runbook_lib.incident.sources import deployments as releases
 from runbook_lib.incident.sources import journals
-from runbook_lib.incident.told import Entry, Timeline, Told, timeline
-from runbook_lib.incident.window import MINUTE_POINTS, Window
+from runbook_lib.incident.told import Entry, Timeline, Told, refusal, timeline
+from runbook_lib.incident.window import MINUTE_POINTS
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Alarms, Objective
@@ -91,7 +94,7 @@ def read(
     told = (
         *told,
         journals.told(lines, window, trail=trail),
-        _health(measured, window),
+        _health(system, measured, window),
         _metrics(measured, window, account),
     )
     before, after = _released(tenures)
@@ -120,7 +123,9 @@ def reason(seen: Seen, objective: Objective, alarms: Alarms) -> Incident:
         return Incident(seen, line, None)
     hurt = damage(seen.measured, seen.tenures, found, objective, requests_in_days=seen.requests_in_days)
     spans = intervals(found, line, seen.deployments, until=seen.measured.end)
-    facts = Facts(found, seen.measured, seen.tenures, hurt, line, seen.deployments, seen.differences, seen.files)
+    where = seen.requests.concentration if seen.requests else None
+    told = (seen.deployments, seen.differences, seen.files, where)
+    facts = Facts(found, seen.measured, seen.tenures, hurt, line, *told)
     return Incident(seen, line, found, hurt, spans, settings_cost(spans, alarms, seen.deployments), causes(facts))
 
 
@@ -134,7 +139,24 @@ def _measured(account: Account, system: System, lb: Balancer, window: Window) ->
     end = min(window.end, metric.closed(account.clock.now(), lag=LAG))
     if lb.arn is None or end <= window.start:
         return Metrics(window.start, end, ())
-    return metric.read_metrics(account, lb, names, start=window.start, end=end)
+    with _wanted(account, "cloudwatch:GetMetricData"):
+        return metric.read_metrics(account, lb, names, start=window.start, end=end)
+
+
+@contextmanager
+def _wanted(account: Account, permission: str) -> Iterator[None]:
+    """What a look cannot do without: which minutes hurt is known from metrics alone."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise CheckFailed(
+            where=METRICS,
+            seen=refusal(error),
+            wanted=f"{permission} for {account.who}",
+            next_step="let it be read: without metrics nothing says which minutes hurt",
+        ) from error
 
 
 def _metrics(measured: Metrics, window: Window, account: Account) -> Told:
@@ -149,7 +171,7 @@ def _metrics(measured: Metrics, window: Window, account: Account) -> Told:
     return Told(METRICS, missing="; ".join(part for part in parts if part))
 
 
-def _health(measured: Metrics, window: Window) -> Told:
+def _health(system: System, measured: Metrics, window: Window) -> Told:
     """When the number of healthy targets changed, by the minute."""
     entries: list[Entry] = []
     for group in measured.groups:
@@ -159,7 +181,8 @@ def _health(measured: Metrics, window: Window) -> Told:
             if before and now != (before.healthy, before.unhealthy) and None not in now and before.healthy is not None:
                 what = f"{group}: healthy targets {before.healthy:.0f} -> {minute.healthy:.0f}"
                 bad = f", {minute.unhealthy:.0f} unhealthy" if minute.unhealthy else ""
-                entries.append(Entry(minute.at, "health", what + bad, METRICS, f"health {group} {minute.at}"))
+                fact, link = f"health {group} {minute.at}", links.target_group(system, group)
+                entries.append(Entry(minute.at, "health", what + bad, METRICS, fact, link))
             before = minute
     return Told("target health", tuple(entry for entry in entries if window.holds(entry.at)))
 
@@ -206,13 +229,14 @@ def _requests(account: Account, system: System, lb: Balancer, end: datetime) -> 
     """The requests of the objective's days until a moment, by the hour: what the error budget is counted from."""
     if lb.arn is None:
         return 0.0
-    answer = account.client("cloudwatch").get_metric_statistics(
-        Namespace=NAMESPACE,
-        MetricName="RequestCount",
-        Dimensions=[{"Name": "LoadBalancer", "Value": lb.dimension}],
-        StartTime=end - timedelta(days=system.params.objective.window_days),
-        EndTime=end,
-        Period=HOUR,
-        Statistics=["Sum"],
-    )
+    with _wanted(account, "cloudwatch:GetMetricStatistics"):
+        answer = account.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName="RequestCount",
+            Dimensions=[{"Name": "LoadBalancer", "Value": lb.dimension}],
+            StartTime=end - timedelta(days=system.params.objective.window_days),
+            EndTime=end,
+            Period=HOUR,
+            Statistics=["Sum"],
+        )
     return float(sum(point["Sum"] for point in answer["Datapoints"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from runbook_lib.journal import HIDDEN
 from runbook_lib.table import Table
@@ -20,6 +21,9 @@ SECRETS = (
 ACCOUNT = re.compile(r"(?<![0-9a-f-])\d{12}(?![0-9a-f-])")
 MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+# What may be an address of IPv6, with its port behind it as access logs write it; ip_address has the last word.
+LONG_ADDRESS = re.compile(r"(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?::\d{1,5}|\d)?(?![\w:])")
+QUERY = re.compile(r"\?[^\s\"'?]*")
 
 
 @dataclass
@@ -44,15 +48,35 @@ class Redactor:
         for name, word in sorted(self.people.items(), key=lambda one: -len(one[0])):
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", word, text)
         text = ACCOUNT.sub("account", text)
-        return ADDRESS.sub(lambda found: self._address(found.group()), text)
+        text = ADDRESS.sub(lambda found: self._address(found.group()), text)
+        return LONG_ADDRESS.sub(lambda found: self._long_address(found.group()), text)
+
+    def line(self, text: str) -> str:
+        """A line of an access log: what a client sent behind a question mark may be anything: all of it is hidden."""
+        return self.text(QUERY.sub(f"?{HIDDEN}", text))
 
     def table(self, found: Table) -> Table:
-        """A table without what is to be hidden."""
+        """A table without what is to be hidden; an address that holds such is left out."""
         rows = tuple(tuple(self.text(cell) for cell in row) for row in found.rows)
-        return Table(self.text(found.title), found.headings, rows)
+        links = {cell: link for cell, link in found.links.items() if self.text(link) == link}
+        return Table(self.text(found.title), found.headings, rows, links)
 
     def _person(self, name: str) -> str:
         return self.people.setdefault(name, f"person-{len(self.people) + 1}")
 
+    def _long_address(self, text: str) -> str:
+        address, _, port = text.rpartition(":")
+        for known, rest in ((text, ""), (address, f":{port}")):
+            if _is_address(known):
+                return f"{self._address(known)}{rest}"
+        return text
+
     def _address(self, address: str) -> str:
         return self.addresses.setdefault(address, f"address-{len(self.addresses) + 1}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ip_address(text).version == 6 and any(letter != ":" for letter in text)
+    except ValueError:
+        return False

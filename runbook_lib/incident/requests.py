@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,30 +11,38 @@ from typing import Any
 
 from runbook_lib import network
 from runbook_lib.accesslog import (
+    NO_GROUP,
+    Breakdown,
+    Coverage,
     Damage,
     Engine,
     Histogram,
     Hurt,
     NoAccessLog,
     Progress,
+    Reject,
+    Window,
     logs_of,
     read_access_logs,
     read_damage,
 )
-from runbook_lib.accesslog import Window as Stretch
+from runbook_lib.accesslog.athena import NoAnswer
 from runbook_lib.accesslog.histogram import COLUMNS
+from runbook_lib.accesslog.statements import REASONS
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
+from runbook_lib.incident import concentration
+from runbook_lib.incident.concentration import Concentration
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
-from runbook_lib.incident.told import Told
-from runbook_lib.incident.window import Window
+from runbook_lib.incident.told import Told, refusal
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
 SOURCE = "access logs"
 BESIDE = timedelta(minutes=10)  # looked at before and after the harm
 DIMENSIONS = ("path", "client", "status", "target", "zone", "user agent")
+HURT = ("requests", "elb_5xx", "target_5xx", "slow")
 WORST = 8  # values of a dimension that are kept
 # The heat map's rows: an octave in four steps, from 1 ms to 16 s.
 BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
@@ -74,6 +82,8 @@ class Requests:
     heat: Heat
     slow_ms: int
     said: tuple[str, ...]  # what the numbers rest on, and what is missing
+    concentration: Concentration | None = None  # the few paths that nearly all of the harm lies on
+    rejects: tuple[Reject, ...] = ()  # lines that were not counted: by reason how many, and one of them
 
     def table(self) -> Table:
         """The phases and roles, one line each."""
@@ -98,7 +108,15 @@ class Requests:
             for name, values in self.worst.items()
             for hurt in values
         ]
-        return table(f"Who was hurt: {self.clients} clients", rows, ("by", "value", "requests", "failed", "slow"))
+        where = f"; {self.concentration}" if self.concentration else ""
+        return table(
+            f"Who was hurt: {self.clients} clients{where}", rows, ("by", "value", "requests", "failed", "slow")
+        )
+
+    def rejected_table(self) -> Table:
+        """The lines that were not counted, one of each kind; they hold what a client sent."""
+        rows = [{"why": REASONS[one.reason], "lines": one.n, "one of them": one.sample} for one in self.rejects]
+        return table("Lines of the access log that were not counted", rows, ("why", "lines", "one of them"))
 
 
 @dataclass(frozen=True)
@@ -120,30 +138,50 @@ def read(
     means: Means,
 ) -> tuple[Requests | None, Told]:
     """The access log of the harm with ten minutes on both sides; None, with the reason, where nothing can be read."""
+    from botocore.exceptions import ClientError
+
     if harm is None:
         return None, Told(SOURCE, missing="not read: no minute of the window hurt users")
     if lb.arn is None:
         return None, Told(SOURCE, missing=f"there is no load balancer {system.balancer}")
-    stretch = Stretch(max(window.start, harm.start - BESIDE), min(window.end, harm.end + BESIDE))
+    stretch = Window(max(window.start, harm.start - BESIDE), min(window.end, harm.end + BESIDE))
     slow = int(system.params.objective.latency_ms)
     groups = {group.arn: name for name, group in lb.groups.items()}
     try:
         source = logs_of(account, lb.arn)
         how: dict[str, Any] = vars(means)
         counted = read_access_logs(source, stretch, **how)
-        hurt = read_damage(source, Stretch(harm.start, harm.end), slow_ms=slow, **how)
-    except NoAccessLog as error:
-        return None, Told(SOURCE, missing=f"{error.seen}; {error.next_step}")
+        hurt = read_damage(source, Window(harm.start, harm.end), slow_ms=slow, **how)
+    except (NoAccessLog, NoAnswer) as error:
+        return None, Told(SOURCE, missing=f"{error.seen}; wanted: {error.wanted}; {error.next_step}")
+    except ClientError as error:
+        return None, Told(SOURCE, missing=refusal(error))
     ours = counted.only(groups)
+    own = hurt.only(groups)
     found = Requests(
         served=_served(ours, harm, tenures, groups, slow),
-        worst=_worst(hurt.only(groups), network.read_zones(account, lb.arn)),
-        clients=len([one for one in hurt.only(groups).by("client").values if one.failed or one.slow]),
+        worst=_worst(own, network.read_zones(account, lb.arn)),
+        clients=len([one for one in own.by("client").values if one.failed or one.slow]),
         heat=_heat(ours, stretch),
         slow_ms=slow,
         said=counted.coverage.sentences(),
+        concentration=concentration.find(
+            own.by("path").values, _whole(own.by("status")), by_errors="errors" in harm.by
+        ),
+        rejects=tuple(_rejects(counted.coverage)),
     )
-    return found, Told(SOURCE, missing=" ".join(counted.coverage.sentences()[1:]))
+    return found, Told(SOURCE, missing=" ".join((*counted.coverage.sentences()[1:], *_of_others(counted, groups))))
+
+
+def _of_others(counted: Histogram, groups: Mapping[str, str]) -> Iterator[str]:
+    """What the log holds beside our target groups: another service's behind the same load balancer, or nobody's."""
+    others = counted.only(set(counted.groups) - set(groups) - {NO_GROUP}).requests
+    if others:
+        yield f"{others:,} requests went to target groups of other services: they are not counted here."
+    nobody = counted.only([NO_GROUP])
+    if nobody.requests:
+        failed = f", {nobody.elb_5xx:,} of them with a 5xx" if nobody.elb_5xx else ""
+        yield f"{nobody.requests:,} requests reached no target group{failed}: whose they were the log does not say."
 
 
 def _served(
@@ -167,9 +205,9 @@ def _served(
     return tuple(told)
 
 
-def _edges(tenures: Sequence[Tenure], window: Stretch) -> set[datetime]:
-    """The whole minutes at which a role begins."""
-    starts = {tenure.since.replace(second=0, microsecond=0).astimezone(window.start.tzinfo) for tenure in tenures}
+def _edges(tenures: Sequence[Tenure], window: Window) -> set[datetime]:
+    """The first whole minutes of each role: where one begins is still the former role's, as in the metrics."""
+    starts = {Window(window.start, tenure.since).end for tenure in tenures if tenure.since > window.start}
     return {at for at in starts if window.start < at < window.end}
 
 
@@ -192,7 +230,19 @@ def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]
     return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
 
 
-def _heat(found: Histogram, stretch: Stretch) -> Heat:
+def _whole(every: Breakdown) -> Hurt:
+    """All of the requests: each has one status."""
+    parts = (*every.values, every.others)
+    return Hurt("all", *(sum(getattr(part, name) for part in parts) for name in HURT))
+
+
+def _rejects(coverage: Coverage) -> Iterator[Reject]:
+    """Every reason with all its lines, and the first of the samples."""
+    for reason, many in sorted(coverage.rejected.items()):
+        yield Reject(reason, many, next(one.sample for one in coverage.rejects if one.reason == reason))
+
+
+def _heat(found: Histogram, stretch: Window) -> Heat:
     import numpy
 
     first = int(stretch.start.timestamp()) // 60

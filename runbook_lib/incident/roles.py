@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.deployment import Deployment
-from runbook_lib.incident.window import Window
 
 LIVE, BLUE, GREEN = "live", "blue", "green"  # outside a deployment; the former and the new version in one
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from runbook_lib.table import Table, table
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 # Two sources mean the same fact when they tell it so close to each other: each has its own lag and rounding.
 TOGETHER = timedelta(seconds=60)
@@ -57,13 +61,21 @@ class Timeline:
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
-    def table(self) -> Table:
-        """The timeline, one line each."""
+    def table(self, *, linked: bool) -> Table:
+        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`)."""
         rows = [
             {"UTC": entry.at.strftime("%H:%M:%S"), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
             for entry in self.entries
         ]
-        return table("Timeline", rows, ("UTC", "what", "kind", "told by"))
+        found = table("Timeline", rows, ("UTC", "what", "kind", "told by"))
+        links = {(number, 3): entry.link for number, entry in enumerate(self.entries) if entry.link}
+        return replace(found, links=links if linked else {})
+
+
+def refusal(error: ClientError) -> str:
+    """What AWS refused, in its own words: why a source told nothing."""
+    told = error.response["Error"]
+    return f"{error.operation_name} was refused: {told['Code']}: {told.get('Message', '')}"
 
 
 def timeline(told: Iterable[Told]) -> Timeline:

@@ -1,38 +1,14 @@
-"""The stretch of time that is looked at."""
+"""The stretch of time that is looked at, as a person names it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
 
 LONGEST = timedelta(days=7)
 MINUTE_POINTS = timedelta(days=15)  # CloudWatch keeps points of 60 seconds so long (user guide, cloudwatch_concepts)
-MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Window:
-    """From a whole minute until before another one, both in UTC."""
-
-    start: datetime
-    end: datetime
-
-    def __str__(self) -> str:
-        same = self.start.date() == self.end.date()
-        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:{'%H:%M' if same else '%Y-%m-%d %H:%M'}} UTC"
-
-    def holds(self, at: datetime) -> bool:
-        return self.start <= at < self.end
-
-    def minutes(self) -> Iterator[datetime]:
-        """Each minute's beginning."""
-        at = self.start
-        while at < self.end:
-            yield at
-            at += MINUTE
 
 
 def window(since: str, until: str, *, now: datetime) -> Window:
@@ -52,9 +28,7 @@ def window(since: str, until: str, *, now: datetime) -> Window:
         raise _bad(f"from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}", "an end after the beginning")
     if end - start > LONGEST:
         raise _bad(f"{(end - start).days} days", f"at most {LONGEST.days} days: an incident is minutes or hours")
-    floor = start.replace(second=0, microsecond=0)
-    whole = end.replace(second=0, microsecond=0)
-    return Window(floor, whole if whole == end else whole + MINUTE)
+    return Window(start, end)
 
 
 def _time(text: str, name: str, *, day: datetime) -> datetime:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from runbook_lib import accesslog, balancer, deployment, pipeline, repository
-from runbook_lib.accesslog.dask import Dask
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks, skip
 from runbook_lib.errors import BadInput, CheckFailed
@@ -21,10 +21,10 @@ from runbook_lib.incident import intervals as timing
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.requests import SOURCE, Means
-from runbook_lib.incident.window import Window, window
+from runbook_lib.incident.window import window
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan
-from runbook_lib.story import delivery, shares
+from runbook_lib.story import counting, delivery, shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import Progress, charts
@@ -64,13 +64,12 @@ def read(
     journals: Iterable[Journal] = (),
     *,
     saved: str = "",
-    scheduler: str = "",
+    how: counting.Counting = counting.HERE,
 ) -> Look:
     """Read everything that is known of a window and reason over it; what was read is kept beside the journal.
 
-    `saved` names the file of an earlier look: then nothing is read but that.  `scheduler` is the address of a dask
-    cluster that counts the access logs; empty: this process does.  Raises CheckFailed for a window that is
-    older than what AWS keeps when no earlier look covers it.
+    `saved` names the file of an earlier look: then nothing is read but that.  `how` says who counts the access logs.
+    Raises CheckFailed for a window that is older than what AWS keeps when no earlier look covers it.
     """
     journals = tuple(journals)
     lb = balancer.read_balancer(account, system)
@@ -90,7 +89,7 @@ def read(
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
         cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
         tell = partial(_tell, Progress("access logs"))
-        means = Means(Dask(scheduler) if scheduler else None, cache, tell)
+        means = Means(how.engine(account, journals), cache, tell)
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
@@ -105,8 +104,8 @@ def summary(account: Account, system: System, found: Look) -> Table:
 
 def timeline(account: Account, system: System, found: Look) -> Table:
     """Everything that happened, by one clock."""
-    del account, system
-    return found.incident.timeline.table()
+    del account
+    return _timeline(system, found)
 
 
 def gaps(account: Account, system: System, found: Look) -> Table:
@@ -157,6 +156,13 @@ def worst(account: Account, system: System, found: Look) -> Table:
     del account, system
     seen = found.incident.seen.requests
     return seen.worst_table() if seen else _unread(found)
+
+
+def rejected(account: Account, system: System, found: Look) -> Table:
+    """The lines of the access log that were not counted, and why."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.rejected_table() if seen else _unread(found)
 
 
 def heat(account: Account, system: System, found: Look) -> charts.Chart:
@@ -277,7 +283,7 @@ def document(system: System, found: Look) -> Document:
             tuple(_hidden(hide, draw(incident)) for draw in (drawing.errors, drawing.latency, drawing.heat)),
         ),
         Section("When", (_of(incident.intervals), timing.settings_table(incident.shares))),
-        Section("Who was hurt", tuple(map(hide.table, _damage(found)))),
+        Section("Who was hurt", (*map(hide.table, _damage(found)), *_rejected(found, hide))),
         Section(
             "Why",
             (
@@ -286,7 +292,7 @@ def document(system: System, found: Look) -> Document:
             ),
         ),
         Section("Action items", (hide.table(actions.table_of(_items(system, found))),)),
-        Section("Timeline", (hide.table(incident.timeline.table()), hide.table(_gaps(found)))),
+        Section("Timeline", (hide.table(_timeline(system, found)), hide.table(_gaps(found)))),
     )
     return Document(f"Incident of {incident.seen.service}, {incident.seen.window}", sections)
 
@@ -312,6 +318,13 @@ def _summary(system: System, found: Look) -> Table:
     return table("The incident", [{"what": what, "seen": seen} for what, seen in rows])
 
 
+def _timeline(system: System, found: Look) -> Table:
+    """With links into the console, of which a sandbox has none."""
+    shown = found.incident.timeline.table(linked=system.params.target != "sandbox")
+    title = "Timeline (in a sandbox without the links into the console)"
+    return shown if system.params.target != "sandbox" else replace(shown, title=title)
+
+
 def _gaps(found: Look) -> Table:
     rows = [{"source": one.source, "missing": one.missing} for one in found.incident.timeline.gaps]
     return table("What the sources could not tell", rows, ("source", "missing"))
@@ -324,6 +337,15 @@ def _damage(found: Look) -> tuple[Table, ...]:
     seen = found.incident.seen.requests
     logs = (seen.table(), seen.worst_table()) if seen else (_unread(found),)
     return (hurt.table(), *logs, hurting.budget_table(hurt.budget))
+
+
+def _rejected(found: Look, hide: Redactor) -> tuple[Table, ...]:
+    """Each with a line that clients wrote: hidden as such."""
+    seen = found.incident.seen.requests
+    if seen is None or not seen.rejects:
+        return ()
+    shown = replace(seen, rejects=tuple(replace(one, sample=hide.line(one.sample)) for one in seen.rejects))
+    return (shown.rejected_table(),)
 
 
 def _items(system: System, found: Look) -> tuple[actions.Item, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -80,19 +79,23 @@ def _html(part: Part) -> str:
 
 def _markdown(part: Part) -> str:
     if isinstance(part, Table):
-        return (
-            f"**{_plain(part.title)}**\n\n{_rows(part.headings, part.rows)}\n"
-            if part.rows
-            else f"{part.title}: nothing\n\n"
-        )
+        return f"**{_plain(part.title)}**\n\n{_rows(part)}\n" if part.rows else f"{part.title}: nothing\n\n"
     if isinstance(part, Chart):
         return f"![{_plain(part.title)}]({file_name(part)})\n\n{_plain(part.sentence)}\n\n"
     return f"{_plain(part)}\n\n"
 
 
-def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "".join(f"| {' | '.join(_plain(cell) for cell in line)} |\n" for line in lines)
+def _rows(part: Table) -> str:
+    lines = [[_plain(cell) for cell in part.headings], ["---"] * len(part.headings)]
+    for number, row in enumerate(part.rows):
+        links = [part.links.get((number, column)) for column in range(len(row))]
+        lines.append([_linked(_plain(cell), link) for cell, link in zip(row, links, strict=True)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _linked(text: str, link: str | None) -> str:
+    """An address between angle brackets may hold anything but those."""
+    return f"[{text}](<{link.replace('|', '%7C')}>)" if link else text
 
 
 def _plain(text: str) -> str:

@@ -6,19 +6,20 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import stories
 
 from runbook_lib.accesslog import LocalLogs
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
-from runbook_lib.incident import evidence, look, requests
+from runbook_lib.incident import evidence, links, look, requests
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.incident.requests import Means
-from runbook_lib.incident.window import Window
-from runbook_lib.story import incident
+from runbook_lib.story import counting, incident
 from runbook_lib.story.incident import Look
 from runbook_lib.system import System
 
@@ -88,6 +89,10 @@ def test_the_access_log_says_the_same_as_the_metrics(story: Story) -> None:
         one = during[role]
         assert one.requests == hurt.sum("requests", role=role)
         assert one.elb_5xx + one.target_5xx == hurt.sum("failed", role=role)
+    # The minutes in which both versions stood before and after the harm are theirs too.
+    for phase in ("before", "after"):
+        beside = {one.role: one.requests for one in seen.served if one.phase == phase}
+        assert beside["blue"] == hurt.sum("requests", phase, "blue") > 0
     assert sum(one.failed for one in seen.worst["status"]) == hurt.sum("failed")
     assert {one.value for one in seen.worst["zone"]} == {"us-east-1a", "us-east-1b"}
     worst = seen.worst["target"][:2]  # both tasks of the new version
@@ -120,7 +125,8 @@ def test_a_cluster_counts_the_same(story: Story, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(requests, "logs_of", lambda *_: LocalLogs(tmp_path))
     alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**alone) as cluster:
-        again = incident.read(account, system, window, scheduler=cluster.scheduler_address).incident.seen.requests
+        how = counting.choose(account, system, window, scheduler=cluster.scheduler_address)
+        again = incident.read(account, system, window, how=how).incident.seen.requests
     known = found.incident.seen.requests
     assert known is not None
     assert again is not None
@@ -134,7 +140,34 @@ def test_a_fact_that_several_sources_know_is_told_once(story: Story) -> None:
     assert [entry.sources for entry in commits if entry.at.hour >= 13] == ["CloudTrail, journal"]
     kinds = {entry.kind for entry in found.incident.timeline.entries}
     assert {"change", "delivery", "traffic", "alarm", "task"} <= kinds
-    assert all(entry.link.startswith("https://") for entry in found.incident.timeline.of("alarm"))
+
+
+def test_every_entry_links_to_its_page_of_the_console(story: Story) -> None:
+    """In the region of the system and the partition's own console; a runbook's journal has no page there."""
+    _, system, found = story
+    entries = found.incident.timeline.entries
+    assert {entry.sources for entry in entries if not entry.link} == {"journal"}
+    page = re.compile(r"https://(\w|-)*\.?console\.aws\.amazon\.com/\S+[?]region=us-east-1\S*")
+    assert [entry.link for entry in entries if entry.link and not page.fullmatch(entry.link)] == []
+    china = replace(system, partition="aws-cn", region="cn-north-1")
+    assert links.task(china, "0123") == (
+        f"https://console.amazonaws.cn/ecs/v2/clusters/{system.cluster}/tasks/0123?region=cn-north-1"
+    )
+
+
+def test_the_report_links_where_there_is_a_console(story: Story) -> None:
+    """The same addresses in both forms on AWS, none in a sandbox, and none that holds what is hidden."""
+    _, system, found = story
+    real = replace(system, params=system.params.model_copy(update={"target": "aws"}))
+    document = incident.document(real, found)
+    of_page = [html.unescape(link) for link in re.findall(r"<a href='([^']*)'", document.html())]
+    assert of_page == re.findall(r"\]\(<([^>]*)>\)", document.markdown())
+    known = [entry.link for entry in found.incident.timeline.entries if entry.link]
+    assert of_page == [link for link in known if system.account not in link]
+    assert len(of_page) > 10
+    in_sandbox = incident.document(system, found)
+    assert "<a " not in in_sandbox.html()
+    assert "in a sandbox without the links into the console" in in_sandbox.markdown()
 
 
 def test_the_report_says_the_same_in_each_form(story: Story, tmp_path: Path) -> None:
@@ -153,7 +186,7 @@ def test_the_report_hides_people_accounts_and_secrets(story: Story, tmp_path: Pa
     """What the timeline itself shows to the person who may read the account."""
     _, system, found = story
     text = incident.document(system, found).markdown()
-    assert "operator" in str(found.incident.timeline.table())
+    assert "operator" in str(found.incident.timeline.table(linked=False))
     for secret in ("operator", system.account, "0.3"):
         assert not re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", text)
     assert "person-1" in text

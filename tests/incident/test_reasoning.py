@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runbook_lib.accesslog import Hurt
+from runbook_lib.accesslog.window import Window
 from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
 from runbook_lib.errors import BadInput
-from runbook_lib.incident import harm, roles
+from runbook_lib.incident import concentration, harm, roles
 from runbook_lib.incident.causes import Facts, causes, causes_table
 from runbook_lib.incident.changed import differences
 from runbook_lib.incident.damage import damage
@@ -19,7 +21,7 @@ from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.roles import role_of, tenures
 from runbook_lib.incident.sources import journals
 from runbook_lib.incident.told import Entry, Told, timeline
-from runbook_lib.incident.window import Window, window
+from runbook_lib.incident.window import window
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.params import Objective
@@ -134,6 +136,44 @@ def test_after_a_good_release_the_new_group_is_live() -> None:
     assert [t.role for t in [role_of(who, "b", T + timedelta(minutes=17))] if t] == [roles.GREEN]
 
 
+def path(value: str, requests: int, failed: int, slow: int = 0) -> Hurt:
+    return Hurt(value, requests, 0, failed, slow)
+
+
+WHOLE = path("all", 10_000, 1_000, 500)
+
+
+@pytest.mark.parametrize(
+    ("paths", "by_errors", "said"),
+    [
+        (
+            [path("/pay", 1_200, 1_000)],
+            True,
+            "all of the failed requests lie on /pay, which gets 12.0 % of the requests",
+        ),
+        (
+            [path("/pay", 1_200, 600), path("/cart", 900, 380)],
+            True,
+            "98.0 % of the failed requests lie on /pay and /cart",
+        ),
+        ([path("/pay", 1_200, 0, 470)], False, "94.0 % of the slow answers lie on /pay, which gets 12.0 %"),
+        ([path("/", 6_000, 950)], True, "None"),  # most requests ask for it
+        ([path(f"/{n}", 1_000, 200) for n in range(5)], True, "None"),  # it lies everywhere
+        ([path("/pay", 1_200, 890)], True, "None"),  # not nearly all
+    ],
+)
+def test_harm_on_few_paths_is_told_where_the_numbers_bear_it(paths: list[Hurt], by_errors: bool, said: str) -> None:
+    """Nearly all of it on few paths which get the smaller part of the requests."""
+    assert str(concentration.find(paths, WHOLE, by_errors=by_errors)).startswith(said)
+
+
+def test_few_failures_on_a_path_are_chance() -> None:
+    """Three of three on a path with a third of the requests; thirty of thirty are not."""
+    assert concentration.find([path("/pay", 330, 3)], path("all", 1_000, 3), by_errors=True) is None
+    assert concentration.find([path("/pay", 330, 30)], path("all", 1_000, 30), by_errors=True) is not None
+    assert concentration.find([], path("all", 0, 0), by_errors=True) is None
+
+
 def test_a_crowd_is_told_as_a_crowd() -> None:
     """Four times the usual requests, and failures with them."""
     minutes = [*quiet(but=range(8, 11)), *(minute(n, "a", 12_000, 900) for n in range(8, 11))]
@@ -231,6 +271,17 @@ def test_secrets_do_not_get_into_a_report() -> None:
     assert text.startswith("person-1 used *** and")
     assert "AWSCodeBuild-1" in text
     assert hide.text("again 10.0.0.7") == "again address-1"
+
+
+def test_addresses_of_either_kind_are_hidden_and_times_are_not() -> None:
+    """The same address is the same word, with a port or without; a query of a client's is hidden whole."""
+    hide = Redactor()
+    text = hide.text("203.0.113.7:5000 2001:db8::7 2001:db8::7:54321 [2001:DB8::1:2]:443 ::ffff:10.0.0.9 at 14:02:03")
+    assert text == "address-1:5000 address-3 address-3:54321 [address-4]:443 ::ffff:address-2 at 14:02:03"
+    kept = "2026-03-02T14:02:03.5Z arn:aws:s3:::logs std::bad_alloc 12:30 ::"
+    assert hide.text(kept) == kept
+    line = hide.line('h2 198.51.100.9:40000 "GET https://x:443/pay?card=4111&who=anna HTTP/2.0" "curl?"')
+    assert line == 'h2 address-5:40000 "GET https://x:443/pay?*** HTTP/2.0" "curl?***"'
 
 
 def test_values_of_variables_are_never_told() -> None:

@@ -31,6 +31,7 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
+from runbook_lib.params import Prices
 from runbook_lib.removal import REMOVALS, Removal
 from runbook_lib.sandbox import Sandbox, Settings
 from runbook_lib.step import Plan, apply
@@ -41,6 +42,7 @@ HOUR = Window(START, START + timedelta(hours=1))
 MESSY = Recipe(seed=0, lines=1500, minutes=15, clients=200, bad=0.01, old=0.1, more=0.1)
 BUCKET, WORLD = "orders-access", "orders"
 TABLE = AthenaTable("orders-logs", "orders_logs", f"s3://{BUCKET}/queries/", 1_000_000_000)
+PRICES = Prices(as_of="2026-02-01", athena_terabyte=6.5)
 COLUMNS = ("minute", "group", "status", "answered", "ms", "n")
 
 
@@ -65,7 +67,7 @@ class Stage:
 
     def athena(self, agreed: Estimate | None = None) -> Athena:
         apply(plan_table(self.account, self.logs, TABLE, world=WORLD), account=self.account, journal=self.journal)
-        agreed = agreed or estimate(self.logs, HOUR, usd_per_terabyte=5)
+        agreed = agreed or estimate(self.logs, HOUR, PRICES)
         return Athena(self.account, self.journal, TABLE, agreed)
 
 
@@ -309,9 +311,10 @@ def test_the_estimate_is_the_bytes_of_the_partitions(stage: Stage, tmp_path: Pat
     truth = make(replace(MESSY, seed=3), tmp_path)
     stage.upload(truth, tmp_path)
     stage.put(key(START, "198.51.100.20", "x", balancer="app/other/1", packed=False), b"y" * 1000)
-    expected = estimate(stage.logs, HOUR, usd_per_terabyte=5)
+    expected = estimate(stage.logs, HOUR, PRICES)
     size = sum(path.stat().st_size for path in truth.files) + 1000
-    assert (expected.files, expected.bytes, expected.usd) == (len(truth.files) + 1, size, 10_000_000 / 1e12 * 5)
+    assert (expected.files, expected.bytes, expected.usd) == (len(truth.files) + 1, size, 10_000_000 / 1e12 * 6.5)
+    assert "0.00007 USD a query by the prices of 2026-02-01" in str(expected)
     read_access_logs(stage.logs, HOUR, engine=stage.athena(expected))
     queries = stage.account.client("athena").list_query_executions(WorkGroup=TABLE.work_group)["QueryExecutionIds"]
     scanned = [scan(stage, id) for id in queries]
@@ -326,7 +329,7 @@ def scan(stage: Stage, id: str) -> int:
 def test_more_than_was_agreed_to_is_not_asked(stage: Stage, tmp_path: Path) -> None:
     """No query is started."""
     stage.upload(make(replace(MESSY, lines=100), tmp_path), tmp_path)
-    engine = stage.athena(Estimate(1, 100, 0.0))
+    engine = stage.athena(Estimate(1, 100, 0.0, "-"))
     before = len(stage.journal.entries)
     with pytest.raises(BadInput, match="at most 100, as agreed"):
         read_access_logs(stage.logs, HOUR, engine=engine)
@@ -341,7 +344,7 @@ def test_the_work_group_cancels_what_grows_meanwhile(stage: Stage, tmp_path: Pat
         WorkGroup=TABLE.work_group, ConfigurationUpdates={"BytesScannedCutoffPerQuery": 10_000_000}
     )
     stage.put(key(START, "198.51.100.20", "y", packed=False), b"z" * 10_000_001)
-    wide = replace(engine, agreed=Estimate(1, 1 << 30, 0.1))
+    wide = replace(engine, agreed=Estimate(1, 1 << 30, 0.1, "-"))
     with pytest.raises(BadInput, match="within the cut-off of its work group"):
         read_access_logs(stage.logs, HOUR, engine=wide)
 
@@ -355,7 +358,7 @@ def test_the_same_question_is_not_paid_for_twice(stage: Stage, tmp_path: Path) -
     assert same(first, read_access_logs(stage.logs, HOUR, engine=engine))
     assert len(athena.list_query_executions(WorkGroup=TABLE.work_group)["QueryExecutionIds"]) == count
     stage.put(key(START + timedelta(minutes=10), "198.51.100.99", "y", packed=False), b"")
-    read_access_logs(stage.logs, HOUR, engine=replace(engine, agreed=estimate(stage.logs, HOUR, usd_per_terabyte=5)))
+    read_access_logs(stage.logs, HOUR, engine=replace(engine, agreed=estimate(stage.logs, HOUR, PRICES)))
     assert len(athena.list_query_executions(WorkGroup=TABLE.work_group)["QueryExecutionIds"]) == count + 1
 
 
@@ -379,7 +382,7 @@ def test_athena_reads_no_folder(stage: Stage, tmp_path: Path) -> None:
     make(replace(MESSY, lines=100), tmp_path)
     with pytest.raises(BadInput, match="Athena reads nothing else"):
         read_access_logs(
-            LocalLogs(tmp_path), HOUR, engine=Athena(stage.account, stage.journal, TABLE, Estimate(0, 0, 0))
+            LocalLogs(tmp_path), HOUR, engine=Athena(stage.account, stage.journal, TABLE, Estimate(0, 0, 0, "-"))
         )
     for wrong in ({"most_bytes": 5}, {"results": "/tmp"}, {"database": "a-b"}):
         with pytest.raises(BadInput, match="Athena: seen"):

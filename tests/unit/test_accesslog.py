@@ -297,7 +297,7 @@ def test_a_window_that_is_none_is_refused(start: datetime, end: datetime, told: 
 def test_a_window_is_widened_to_whole_minutes() -> None:
     """In UTC."""
     window = Window(START + timedelta(seconds=30), START + timedelta(seconds=61))
-    assert str(window) == "2026-03-02T09:00Z to 2026-03-02T09:02Z"
+    assert str(window) == "2026-03-02 09:00 to 09:02 UTC"
 
 
 def test_too_many_bytes_are_refused(tmp_path: Path) -> None:

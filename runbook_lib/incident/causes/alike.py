@@ -15,7 +15,7 @@ def ask(facts: Facts) -> list[Cause]:
         low, high = sorted((first.rate, second.rate))
         if low and high <= MORE * low:
             told = f"{one.role} failed {percent(first.rate)} and {other.role} {percent(second.rate)}: alike"
-            return [Cause(DEPENDENCY, STRONG, (told, *_no_release(facts)))]
+            return [Cause(DEPENDENCY, STRONG, (told, *facts.where(), *_no_release(facts)))]
     if not versions or len(versions) > 1:
         return []
     tenure, seen = versions[0]
@@ -25,7 +25,7 @@ def ask(facts: Facts) -> list[Cause]:
         told += f"; its p99 reached {ms(seen.p99)}, {ms(usual.p99)} are usual"
     sudden = _sudden(facts)
     how = "it was at its worst from the start, while every task ran" if sudden else "no task stopped"
-    return [Cause(DEPENDENCY, STRONG if sudden else WEAK, (told, how, *_no_release(facts)))]
+    return [Cause(DEPENDENCY, STRONG if sudden else WEAK, (told, how, *facts.where(), *_no_release(facts)))]
 
 
 def _no_release(facts: Facts) -> list[str]:

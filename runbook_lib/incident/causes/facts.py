@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from runbook_lib.deployment import Deployment
 from runbook_lib.incident.changed import Difference
+from runbook_lib.incident.concentration import Concentration
 from runbook_lib.incident.damage import Damage
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
@@ -31,6 +32,11 @@ class Facts:
     deployments: tuple[Deployment, ...]
     differences: tuple[Difference, ...]  # between the former and the new revision of the deployment in question
     files: tuple[str, ...] | None  # that its commit changed; None: not known
+    concentration: Concentration | None = None  # of the harm on few paths; None: none, or no access log
+
+    def where(self) -> tuple[str, ...]:
+        """On which part of the application the harm lies, where it is a part."""
+        return (str(self.concentration),) if self.concentration else ()
 
     def minutes(self, tenure: Tenure | None) -> list[Minute]:
         """The minutes in which a version had traffic, oldest first."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident.sources import deployments, pipeline, tasks, trail, watching
-from runbook_lib.incident.told import Told
-from runbook_lib.incident.window import Window
+from runbook_lib.incident.told import Told, refusal
 from runbook_lib.system import System
 
 Reader = Callable[[Account, System, Window], Told]
@@ -35,5 +35,4 @@ def _ask(name: str, read: Reader, account: Account, system: System, window: Wind
     try:
         return read(account, system, window)
     except ClientError as error:
-        told = error.response["Error"]
-        return Told(name, missing=f"{error.operation_name} was refused: {told['Code']}: {told.get('Message', '')}")
+        return Told(name, missing=refusal(error))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from runbook_lib import deployment
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment
 from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
-from runbook_lib.incident.window import Window
 from runbook_lib.system import System
 
 SOURCE = "CodeDeploy"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.incident.told import Entry, Told
-from runbook_lib.incident.window import Window
 from runbook_lib.journal import Entry as Line
 
 SOURCE = "journal"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
-from runbook_lib.incident.window import Window
 from runbook_lib.system import System
 
 PIPELINE, BUILD = "CodePipeline", "CodeBuild"
@@ -36,7 +36,7 @@ def builds(account: Account, system: System, window: Window) -> Told:
     ]
     # BatchGetBuilds takes at most 100 ids.
     found = account.client("codebuild").batch_get_builds(ids=ids[:100])["builds"] if ids else []
-    entries = [entry for build in found for entry in _of_build(build) if window.holds(entry.at)]
+    entries = [entry for build in found for entry in _of_build(system, build) if window.holds(entry.at)]
     return Told(BUILD, tuple(entries), missing=f"{len(ids)} builds, the first 100 were read" if len(ids) > 100 else "")
 
 
@@ -74,10 +74,10 @@ def _of_run(client: Any, system: System, run: Mapping[str, Any]) -> Iterator[Ent
         )
     for action in _actions(client, system, name):
         if action["status"] == "Failed":
-            yield _failed(action, short)
+            yield _failed(action, short, link)
 
 
-def _failed(action: Mapping[str, Any], run: str) -> Entry:
+def _failed(action: Mapping[str, Any], run: str, link: str) -> Entry:
     result = action.get("output", {}).get("executionResult", {})
     said = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary") or "no message"
     place = f"{action['stageName']}/{action['actionName']}"
@@ -87,13 +87,13 @@ def _failed(action: Mapping[str, Any], run: str) -> Entry:
         f"{place} of run {run} failed: {said}",
         PIPELINE,
         f"action {action['actionExecutionId']} failed",
-        result.get("externalExecutionUrl", ""),
+        result.get("externalExecutionUrl") or link,
     )
 
 
-def _of_build(build: Mapping[str, Any]) -> Iterator[Entry]:
+def _of_build(system: System, build: Mapping[str, Any]) -> Iterator[Entry]:
     name = build["id"]
-    short, link = name.rpartition(":")[2][:8], build.get("logs", {}).get("deepLink", "")
+    short, link = name.rpartition(":")[2][:8], build.get("logs", {}).get("deepLink") or links.build(system, name)
     yield Entry(build["startTime"], "delivery", f"build {short} begins", BUILD, f"build {name} begins", link)
     for phase in build.get("phases", ()):
         if phase.get("phaseStatus") not in (None, "SUCCEEDED") and phase.get("endTime"):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
+from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
-from runbook_lib.incident.window import Window
 from runbook_lib.service import short
 from runbook_lib.system import System
 
@@ -32,9 +33,9 @@ def events(account: Account, system: System, window: Window) -> Told:
     entries: list[Entry] = []
     missing = []
     for service in found:
-        told = service["events"]
+        told, link = service["events"], links.service(system, service["serviceName"])
         entries += [
-            Entry(one["createdAt"], "task", _plain(one["message"]), SERVICE, f"event {one['id']}")
+            Entry(one["createdAt"], "task", _plain(one["message"]), SERVICE, f"event {one['id']}", link)
             for one in told
             if window.holds(one["createdAt"]) and "has reached a steady state" not in one["message"]
         ]
@@ -62,7 +63,7 @@ def stopped(account: Account, system: System, window: Window) -> Told:
         for at in range(0, len(arns), SHOWN)
         for task in client.describe_tasks(cluster=system.cluster, tasks=arns[at : at + SHOWN])["tasks"]
     ]
-    entries = [_stop(task) for task in found if task.get("stoppedAt") and window.holds(task["stoppedAt"])]
+    entries = [_stop(system, task) for task in found if task.get("stoppedAt") and window.holds(task["stoppedAt"])]
     gone = account.clock.now() - STOPPED_FOR
     late = f"ECS shows stopped tasks for an hour: none from before {gone:%H:%M:%S}" if window.start < gone else ""
     return Told(TASKS, tuple(entries), missing=late)
@@ -76,9 +77,15 @@ def scaling(account: Account, system: System, window: Window) -> Told:
         pages = client.get_paginator("describe_scaling_activities").paginate(
             ServiceNamespace="ecs", ResourceId=f"service/{system.cluster}/{service}"
         )
+        link = links.service(system, service)
         entries += [
             Entry(
-                one["StartTime"], "scaling", f"{service}: {one['Description']}", SCALING, f"scaling {one['ActivityId']}"
+                at=one["StartTime"],
+                kind="scaling",
+                what=f"{service}: {one['Description']}",
+                source=SCALING,
+                fact=f"scaling {one['ActivityId']}",
+                link=link,
             )
             for page in pages
             for one in page["ScalingActivities"]
@@ -87,15 +94,14 @@ def scaling(account: Account, system: System, window: Window) -> Told:
     return Told(SCALING, tuple(entries))
 
 
-def _stop(task: Mapping[str, Any]) -> Entry:
+def _stop(system: System, task: Mapping[str, Any]) -> Entry:
     codes = ", ".join(f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if "exitCode" in c)
     reasons = "; ".join(c["reason"] for c in task["containers"] if c.get("reason"))
     revision = short(task["taskDefinitionArn"])
     told = ", ".join(part for part in (task.get("stoppedReason", ""), reasons, codes) if part)
     name = short(task["taskArn"])
-    return Entry(
-        task["stoppedAt"], "task", f"task {name[:8]} of {revision} stopped: {told}", TASKS, f"task {name} stops"
-    )
+    what = f"task {name[:8]} of {revision} stopped: {told}"
+    return Entry(task["stoppedAt"], "task", what, TASKS, f"task {name} stops", links.task(system, name))
 
 
 def _plain(message: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
-from runbook_lib.incident.window import Window
 from runbook_lib.system import System
 
 ALARMS, LOGS = "CloudWatch alarms", "Logs"
