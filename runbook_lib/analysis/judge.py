@@ -34,6 +34,7 @@ from runbook_lib.errors import BadInput
 
 ERRORS, LATENCY = "errors", "latency"
 ROUNDING = 1e-9
+THOUSAND, MANY = 1e3, 1e6  # winnings from which on tenths, and digits at all, tell nobody anything
 STALE_BINS = 2  # data that ends so many bins before it could have been read is old
 
 
@@ -339,6 +340,13 @@ def _check(finding: Finding) -> Check:
         f"{question[finding.question]} ({finding.source.name})",
         finding.verdict,
         finding.reason,
-        f"winnings below {finding.wanted:.0f}; they are {finding.winnings:.1f}",
+        f"winnings below {finding.wanted:.0f}; they are {_amount(finding.winnings)}",
         remedies.get(finding.verdict, ""),
     )
+
+
+def _amount(winnings: float) -> str:
+    """Winnings for people: beyond a million the power of ten says all."""
+    if winnings >= MANY:
+        return f"over 10^{math.floor(math.log10(winnings))}"
+    return f"{winnings:.1f}" if winnings < THOUSAND else f"{winnings:.0f}"
