@@ -1,0 +1,68 @@
+"""A release of the past before the judge with the load balancer's access logs: by client, honest about their lag."""
+
+from __future__ import annotations
+
+from story_stage import finish, opened, start
+
+from runbook_lib import balancer
+from runbook_lib.analysis import LOGS, METRICS
+from runbook_lib.check import Verdict
+from runbook_lib.runbook import Runbook
+from runbook_lib.story import judging, release
+
+LATER = 20 * 60  # seconds after which the files of a release are there
+
+
+def released(rate: str) -> tuple[Runbook, str]:
+    """A canary of a version that fails so often, stopped by the judge or let through."""
+    run = opened(traffic="canary", step_minutes=15)
+    before = run.read(release.read_live)
+    started = start(run, environment={"APP_ERROR_RATE": rate})
+    finish(run, started, before)
+    return run, started.id
+
+
+def told(past: judging.Past, what: str) -> list[str]:
+    return [row[1] for row in past.table().rows if row[0] == what]
+
+
+def test_access_logs_judge_a_bad_release_beside_the_metrics() -> None:
+    """Before the files can be there they say until when to wait; then they convict it by client, with the paths."""
+    run, bad = released("0.03")
+    early = run.read(judging.retrospective, bad)
+    assert {finding.source for finding in early.judgement.findings} == {METRICS}
+    assert "files come up to 10 minutes late: ask again after" in told(early, "access logs")[0]
+    run.account.clock.sleep(LATER)
+    past = run.read(judging.retrospective, bad)
+    by_source = {one.source: one for one in past.judgement.findings if one.question == "errors"}
+    assert by_source[METRICS].verdict == by_source[LOGS].verdict == Verdict.FAIL
+    assert by_source[LOGS].notes == ()
+    assert abs(by_source[LOGS].green.requests - by_source[METRICS].green.requests) <= 1
+    assert "requests from" in told(past, "access logs")[0]
+    assert told(past, "worse on a path")
+
+
+def test_a_load_balancer_without_logs_is_judged_by_its_metrics() -> None:
+    """What is missing is said, and what to do for the next time."""
+    run, bad = released("0.03")
+    lb = balancer.read_pair(run.account, run.system)
+    run.account.client("elbv2").modify_load_balancer_attributes(
+        LoadBalancerArn=lb.arn, Attributes=[{"Key": "access_logs.s3.enabled", "Value": "false"}]
+    )
+    run.account.clock.sleep(LATER)
+    past = run.read(judging.retrospective, bad)
+    assert past.judgement.verdict == Verdict.FAIL
+    assert {finding.source for finding in past.judgement.findings} == {METRICS}
+    (said,) = told(past, "access logs")
+    assert "writes no access log; turn it on" in said
+
+
+def test_a_release_at_once_has_nothing_to_compare() -> None:
+    """Both versions never had traffic at the same time."""
+    run = opened(traffic="all_at_once")
+    before = run.read(release.read_live)
+    started = start(run)
+    finish(run, started, before)
+    past = run.read(judging.retrospective, started.id)
+    assert told(past, "access logs") == ["both versions had traffic at the same time for less than a minute"]
+    assert {finding.source for finding in past.judgement.findings} == {METRICS}
