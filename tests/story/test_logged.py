@@ -13,11 +13,11 @@ from runbook_lib.story import judging, release
 LATER = 20 * 60  # seconds after which the files of a release are there
 
 
-def released(rate: str) -> tuple[Runbook, str]:
-    """A canary of a version that fails so often, stopped by the judge or let through."""
+def released(rate: str, path: str = "") -> tuple[Runbook, str]:
+    """A canary of a version that fails so often (on a path alone), stopped by the judge or let through."""
     run = opened(traffic="canary", step_minutes=15)
     before = run.read(release.read_live)
-    started = start(run, environment={"APP_ERROR_RATE": rate})
+    started = start(run, environment={"APP_ERROR_RATE": rate, "APP_ERROR_PATH": path})
     finish(run, started, before)
     return run, started.id
 
@@ -27,8 +27,8 @@ def told(past: judging.Past, what: str) -> list[str]:
 
 
 def test_access_logs_judge_a_bad_release_beside_the_metrics() -> None:
-    """Before the files can be there they say until when to wait; then they convict it by client, with the paths."""
-    run, bad = released("0.03")
+    """Before the files can be there they say until when to wait; then they convict it by client, and name the path."""
+    run, bad = released("0.075", "/")
     early = run.read(judging.retrospective, bad)
     assert {finding.source for finding in early.judgement.findings} == {METRICS}
     assert "files come up to 10 minutes late: ask again after" in told(early, "access logs")[0]
@@ -39,7 +39,10 @@ def test_access_logs_judge_a_bad_release_beside_the_metrics() -> None:
     assert by_source[LOGS].notes == ()
     assert abs(by_source[LOGS].green.requests - by_source[METRICS].green.requests) <= 1
     assert "requests from" in told(past, "access logs")[0]
-    assert told(past, "worse on a path")
+    (worse,) = told(past, "worse on a path")
+    assert worse.startswith("/: ")
+    failed = by_source[LOGS].green.bad
+    assert past.logs.paths[0].green[0] >= failed - 3  # what blue fails with as well lies on the other path, too
 
 
 def test_a_load_balancer_without_logs_is_judged_by_its_metrics() -> None:
