@@ -24,6 +24,7 @@ from runbook_lib.deployment import Deployment
 from runbook_lib.documents import appspec, taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
+from runbook_lib.hook import placement
 from runbook_lib.inventory import Item, read_inventory
 from runbook_lib.step import Applied, Plan, Step, Until
 from runbook_lib.story import follow, shares, watch
@@ -90,6 +91,9 @@ def check_safe(account: Account, system: System, version: str, environment: Mapp
     answers.append(deployment.check_no_deployment(deployment.read_deployments(account, system)))
     answers += alarm.check_alarms(alarm.read_alarms(account, system.alarms), system.alarms)
     answers.append(_check_delivery(delivery))
+    if system.params.release.hook != "none" and lb.arn is not None:
+        placed = placement.read_placement(account, system, lb)
+        answers += placement.check_placement(placed, system.params.balancer.test_port)
     return checks("Safe to release", answers)
 
 
