@@ -1,7 +1,8 @@
 """A release of the past in the load balancer's access logs: both colours request by request, with their clients.
 
 Files come every five minutes and some minutes late, "eventual and best effort" (ELB user guide, load-balancer-access-
-logs). So they are no witness of a release under way; afterwards they are the best one, for they know the clients.
+logs). Of a release under way they only tell what was ten minutes ago; afterwards they are the best witness, for
+they know the clients.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 LATE = timedelta(seconds=LOGS.lag_seconds)
 BEFORE = timedelta(minutes=10)  # of the former version before the shift: how slow its slowest twentieth is
+MINUTE = timedelta(minutes=1)
 SLOW_PERCENT = 95
 WORST = 3  # paths that are named
 
@@ -85,13 +87,13 @@ def read(
     weights = tuple(Weight(began + after, percent / 100) for after, percent in steps)
     alone = next((weight.at for weight in weights if weight.green == 1.0), end)
     first, last = _minute(began), _minute(min(alone, end))
-    now = account.clock.now()
     if last <= first:
         return Logged(None, ("both versions had traffic at the same time for less than a minute",))
-    if last > now - LATE:
-        ready = (last + LATE).astimezone(now.tzinfo)
-        told = f"files come up to {LATE.total_seconds() / 60:.0f} minutes late: ask again after {ready:%H:%M} UTC"
-        return Logged(None, (told,))
+    there = _minute(account.clock.now() - LATE)
+    if there <= first:
+        return Logged(None, (f"files come up to {_minutes(LATE)} minutes late: {_again(first + MINUTE)}",))
+    late = (f"what came after {there:%H:%M} UTC may not be there yet: {_again(last)}",) if there < last else ()
+    last = min(last, there)
     blue, green = (lb.groups[name].arn for name in (who.blue, who.green))
     try:
         source = logs_of(account, lb.arn)
@@ -104,7 +106,7 @@ def read(
         return Logged(None, (f"{error.seen}; {error.next_step}",))
     ours = damage.only([blue, green])
     observed = Observed(LOGS, until=last, cells=cells(ours, green), weights=weights, slow_ms=float(damage.slow_ms))
-    return Logged(observed, damage.coverage.sentences(), _paths(ours, blue=blue, green=green))
+    return Logged(observed, (*damage.coverage.sentences(), *late), _paths(ours, blue=blue, green=green))
 
 
 def cells(damage: Damage, green: str) -> Cells:
@@ -136,6 +138,14 @@ def _paths(damage: Damage, *, blue: str, green: str) -> tuple[Path, ...]:
 def _failed(colour: Mapping[str, Hurt], path: str) -> tuple[int, int]:
     hurt = colour.get(path)
     return (hurt.failed, hurt.requests) if hurt else (0, 0)
+
+
+def _again(minute: datetime) -> str:
+    return f"ask again after {minute + LATE:%H:%M} UTC"
+
+
+def _minutes(length: timedelta) -> int:
+    return int(length.total_seconds() // 60)
 
 
 def _minute(at: datetime) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from story_stage import finish, opened, start
 
 from runbook_lib import balancer
@@ -69,3 +71,34 @@ def test_a_release_at_once_has_nothing_to_compare() -> None:
     past = run.read(judging.retrospective, started.id)
     assert told(past, "access logs") == ["both versions had traffic at the same time for less than a minute"]
     assert {finding.source for finding in past.judgement.findings} == {METRICS}
+
+
+def test_a_long_bake_is_judged_by_what_was_ten_minutes_ago() -> None:
+    """While the release is under way: what may still be missing is said, with the time to ask again."""
+    run = opened(traffic="canary", step_minutes=60, judge="off")
+    started = start(run, environment={"APP_ERROR_RATE": "0.03"})
+    run.account.clock.sleep(40 * 60)
+    past = run.read(judging.retrospective, started.id)
+    assert not past.deployment.over
+    found = next(one for one in past.judgement.findings if (one.source, one.question) == (LOGS, "errors"))
+    assert found.verdict == Verdict.FAIL
+    assert "may not be there yet: ask again after" in told(past, "access logs")[-1]
+
+
+def test_who_could_not_tell_is_told_when_the_logs_can() -> None:
+    """The answer does not make a verdict of it."""
+    run = opened(traffic="all_at_once")
+    before = run.read(release.read_live)
+    made = finish(run, start(run), before)
+    assert made.followed is not None
+    judgement = made.followed.judgement
+    assert judgement is not None
+    unsure = replace(
+        judgement, findings=tuple(replace(one, verdict=Verdict.INCONCLUSIVE) for one in judgement.findings)
+    )
+    answers = release.check_judged(run.account, run.system, replace(made.followed, judgement=unsure))
+    assert answers.verdict == Verdict.INCONCLUSIVE
+    assert f"runbook release --past {made.followed.deployment.id} reads them from" in answers.answers[-1].seen
+    sure = replace(judgement, findings=tuple(replace(one, verdict=Verdict.OK) for one in judgement.findings))
+    asked = release.check_judged(run.account, run.system, replace(made.followed, judgement=sure)).answers
+    assert [one.verdict for one in asked] == [Verdict.OK] * len(asked)
