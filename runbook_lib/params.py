@@ -21,6 +21,8 @@ Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")]
 FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")]
+SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")]
+GroupId = Annotated[str, StringConstraints(pattern=r"^sg-[0-9a-f]+$")]
 ProbePath = Annotated[str, StringConstraints(pattern=r"^/[^\s,]*$")]
 Placeholder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 
@@ -168,6 +170,9 @@ class Release(Section):
     failed_starts: Annotated[int, Field(ge=1, le=200)] = 3  # tasks of the new version that may fail to start
     # a Lambda function that validates green before production traffic, made by the runbook and named in the AppSpec
     hook: Literal["none", "AfterAllowTestTraffic", "BeforeAllowTraffic"] = "none"
+    # where the hook asks from, where the test listener is closed to the rest of the world; both or none
+    hook_subnets: tuple[SubnetId, ...] = ()
+    hook_security_groups: tuple[GroupId, ...] = ()
     probe: bool = False  # own probes: this machine must reach both listeners
     probe_version_header: str = "X-Version"  # of an answer: which version it is of
     probe_paths: tuple[ProbePath, ...] = ("/",)
@@ -175,6 +180,12 @@ class Release(Section):
     probe_failed_percent: Annotated[float, Field(ge=0, lt=100)] = 5.0  # that may fail
     hook_minutes: Annotated[int, Field(ge=1, le=60)] | None = None  # a hook that answers later ends the release
     suspend_scaling: bool = True
+
+    @model_validator(mode="after")
+    def _hook_has_subnets_and_groups(self) -> Release:
+        if bool(self.hook_subnets) != bool(self.hook_security_groups):
+            raise ValueError("hook_subnets and hook_security_groups: both or none, as Lambda wants them")
+        return self
 
 
 class Alarms(Section):

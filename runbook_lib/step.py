@@ -113,6 +113,7 @@ NOT_YET = (
     ),
     re.compile(r"service[- ]linked role", re.IGNORECASE),
     re.compile(r"does not have an associated load balancer", re.IGNORECASE),
+    re.compile(r"role does not have permissions to call \w+ on EC2", re.IGNORECASE),
 )
 NOT_YET_LIMIT = timedelta(seconds=120)
 # What hangs on a resource that is being deleted lingers: network interfaces up to twenty minutes.

@@ -1,9 +1,10 @@
 """Counting witnesses: what of the requests speaks for or against green, colour against colour at equal time.
 
 Only times at which both colours had traffic count. Where clients are known, errors of one client in a short window are
-one witness. Where they are not, requests are counted by closed minutes: given how many requests each colour had in a
-minute, the errors of green among all errors are drawn without replacement, which scatters less than the coin that the
-evidence supposes (Hoeffding 1963, theorem 4), so a minute's own share may stand for the weight.
+one witness: of single requests the first of them, of counts by minute all of them together, which came from green to
+the part that they tell. Where clients are not known, requests are counted by closed minutes: given how many requests
+each colour had in a minute, the errors of green among all errors are drawn without replacement, which scatters less
+than the coin that the evidence supposes (Hoeffding 1963, theorem 4), so a minute's own share may stand for the weight.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from datetime import datetime
 import numpy as np
 
 from runbook_lib.analysis.evidence import Tally
-from runbook_lib.analysis.observed import ClosedMinute, Observed, Role, Rows, moment, share_at
+from runbook_lib.analysis.observed import Cells, ClosedMinute, Observed, Role, Rows, Weight, moment, share_at
 from runbook_lib.analysis.settings import Settings
 
 MINUTE = 60
+SETTLES = 30  # seconds after a step of the shift was due in which the weights may still move
 STRANGE = 5.0  # standard deviations by which an observed share may differ from the weight before it is believed instead
 TRIMMED = 0.1  # of the pairs of minutes, those that differ most, are left out: an outage begins or ends there
 # What is left of the mean of a chi-square with one degree of freedom without its largest tenth.
@@ -97,6 +99,79 @@ def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: 
         blue=Sample(float(blue.sum()), float((blue & bad).sum()), float((~came_from_green).sum())),
         strict=False,
         notes=found.notes,
+    )
+
+
+def count_cells(found: Cells, bad: np.ndarray, weights: Sequence[Weight], notes: Sequence[str] = ()) -> Counts:
+    """The witnesses among counts by minute and client: the bad requests of a client in a minute are one.
+
+    What the same client meets in the next minute belongs to it, for a burst does not end with the minute. Which of its
+    requests was first is not known: the witness came from green to the part of them that did. If both versions
+    fail equally often, that part is green's share on average, and a bet r**x is at most 1 + x*(r-1) in between: the
+    winnings stay what the evidence promises.
+    """
+    starts, minute = np.unique(found.at, return_inverse=True)
+    green = np.bincount(minute, weights=found.requests * found.green, minlength=len(starts))
+    both = np.bincount(minute, weights=found.requests, minlength=len(starts))
+    share = np.maximum(green / np.maximum(both, 1), _highest(starts, weights))
+    kept = np.flatnonzero((share < 1) & (green > 0) & (green < both))
+    place = np.full(len(starts), -1)
+    place[kept] = np.arange(len(kept))
+    some = np.flatnonzero((bad > 0) & (place[minute] >= 0))
+    pairs, pair = np.unique(np.stack([minute[some], found.client[some]]), axis=1, return_inverse=True)
+    pair = pair.reshape(-1)
+    from_green = np.bincount(pair, weights=bad[some] * found.green[some]) / np.bincount(pair, weights=bad[some])
+    counts = _anew(starts[pairs[0]], pairs[1])
+    looks = place[pairs[0][counts]]
+    tally = Tally(
+        np.bincount(looks, weights=from_green[counts], minlength=len(kept)),
+        np.bincount(looks, minlength=len(kept)).astype(float),
+        share[kept],
+    )
+    green_bad, all_bad = (
+        np.bincount(minute, weights=counted, minlength=len(starts))[kept] for counted in (bad * found.green, bad)
+    )
+    blue, blue_bad = both[kept] - green[kept], all_bad - green_bad
+    return Counts(
+        tally=tally,
+        at=starts[kept] + MINUTE,
+        green_requests=np.cumsum(green[kept]),
+        blue_requests=np.cumsum(blue),
+        green_bad=np.cumsum(green_bad),
+        blue_bad=np.cumsum(blue_bad),
+        green=Sample(float(green[kept].sum()), float(green_bad.sum()), float(tally.green.sum())),
+        blue=Sample(float(blue.sum()), float(blue_bad.sum()), float((tally.total - tally.green).sum())),
+        strict=False,
+        notes=tuple(notes),
+    )
+
+
+def told_apart(found: Cells, settings: Settings) -> tuple[bool, tuple[str, ...]]:
+    """Whether the clients of cells can be told apart, with what is to be noted about them."""
+    if not len(found.at):
+        return True, ()
+    known = found.client >= 0
+    cells = np.unique(np.stack([found.at[known], found.client[known]]), axis=1)
+    distinct, requests = len(np.unique(cells[1])), float(found.requests[known].sum())
+    busy = requests / max(1, cells.shape[1]) * settings.client_window_seconds / MINUTE
+    if distinct < settings.least_clients or busy > settings.most_per_client:
+        return False, (_too_few(distinct, busy, settings),)
+    lost = float(found.failed[~known].sum())
+    return True, ((f"{lost:.0f} failed requests are of clients that were too many to keep apart",) if lost else ())
+
+
+def cells_as_minutes(found: Cells) -> tuple[ClosedMinute, ...]:
+    """Cells whose clients cannot be told apart, as closed minutes."""
+    colours: tuple[tuple[Role, np.ndarray], ...] = (("green", found.green), ("blue", ~found.green))
+    sums = (
+        (start, role, [float(column[(found.at == start) & own].sum()) for column in counted])
+        for start in np.unique(found.at).tolist()
+        for role, own in colours
+        for counted in [(found.requests, found.failed, found.slow)]
+    )
+    return tuple(
+        ClosedMinute(moment(start), role, requests, own_errors=failed, unanswered=0.0, slow=slow)
+        for start, role, (requests, failed, slow) in sums
     )
 
 
@@ -239,9 +314,37 @@ def _clients(rows: Rows, settings: Settings) -> tuple[bool, tuple[str, ...]]:
     windows = np.unique(np.stack([rows.client, (rows.at // settings.client_window_seconds).astype(np.int64)]), axis=1)
     distinct, busy = len(np.unique(rows.client)), len(rows) / windows.shape[1]
     if distinct < settings.least_clients or busy > settings.most_per_client:
-        told = f"{distinct} clients with {busy:.0f} requests each in {settings.client_window_seconds:g} s"
-        return False, (f"{told}: too few to tell them apart; closed minutes are counted, with the stricter limit",)
+        return False, (_too_few(distinct, busy, settings),)
     return True, ()
+
+
+def _too_few(distinct: int, busy: float, settings: Settings) -> str:
+    told = f"{distinct} clients with {busy:.0f} requests each in {settings.client_window_seconds:g} s"
+    return f"{told}: too few to tell them apart; closed minutes are counted, with the stricter limit"
+
+
+def _anew(at: np.ndarray, client: np.ndarray) -> np.ndarray:
+    """Which of these (minute, client), in order of time, count: not those of a client that counted a minute before."""
+    counted: dict[int, float] = {}
+    keep = np.zeros(len(at), dtype=bool)
+    for place, (start, who) in enumerate(zip(at.tolist(), client.tolist(), strict=True)):
+        if start - counted.get(who, -np.inf) > MINUTE:
+            counted[who] = start
+            keep[place] = True
+    return keep
+
+
+def _highest(starts: np.ndarray, weights: Sequence[Weight]) -> np.ndarray:
+    """The highest weight that green had in a minute in which its weight moves; 0 in all others.
+
+    Errors may have come when green's part was largest: its share of the whole minute would make them evidence.
+    """
+    highest = np.zeros(len(starts))
+    for weight in weights:
+        at = weight.at.timestamp()
+        moves = (at < starts + MINUTE) & (at + SETTLES > starts)
+        highest[moves] = np.maximum(highest[moves], weight.green)
+    return highest
 
 
 def _first_of_clients(rows: Rows, witnesses: np.ndarray, window: float) -> np.ndarray:

@@ -20,13 +20,16 @@ from runbook_lib.analysis.counting import (
     Counts,
     Sample,
     as_minutes,
+    cells_as_minutes,
     comparable,
+    count_cells,
     count_minutes,
     count_rows,
     slow_requests,
+    told_apart,
 )
 from runbook_lib.analysis.evidence import bets, ratio_interval, running, without_best
-from runbook_lib.analysis.observed import ClosedMinute, Observed, Source, moment
+from runbook_lib.analysis.observed import Cells, ClosedMinute, Observed, Source, moment
 from runbook_lib.analysis.power import mean_for, needed
 from runbook_lib.analysis.settings import Question, Settings
 from runbook_lib.check import Check, Checks, Verdict, checks
@@ -34,6 +37,7 @@ from runbook_lib.errors import BadInput
 
 ERRORS, LATENCY = "errors", "latency"
 ROUNDING = 1e-9
+THOUSAND, MANY = 1e3, 1e6  # winnings from which on tenths, and digits at all, tell nobody anything
 STALE_BINS = 2  # data that ends so many bins before it could have been read is old
 
 
@@ -120,11 +124,18 @@ def judge(observed: Sequence[Observed], *, now: datetime, settings: Settings | N
 def _findings(observed: Observed, sources: int, now: datetime, settings: Settings) -> list[Finding]:
     old = _old(observed, now)
     asked = {ERRORS: settings.errors, LATENCY: settings.latency}
-    counted = _count_minutes(observed, settings) if observed.minutes else _count_rows(observed, settings)
+    counted = _count(observed, settings)
     return [
         _finding(name, observed.source, counts, _limits(asked[name], counts, sources, settings), old, settings)
         for name, counts in counted.items()
     ]
+
+
+def _count(observed: Observed, settings: Settings) -> dict[str, Counts | str]:
+    """The witnesses of each question, or why it cannot be asked."""
+    if observed.cells is not None:
+        return _count_cells(observed, observed.cells, settings)
+    return _count_minutes(observed, settings) if observed.minutes else _count_rows(observed, settings)
 
 
 def _old(observed: Observed, now: datetime) -> str | None:
@@ -149,6 +160,18 @@ def _count_rows(observed: Observed, settings: Settings) -> dict[str, Counts | st
         return {ERRORS: errors, LATENCY: _NO_LIMIT}
     with np.errstate(invalid="ignore"):
         return {ERRORS: errors, LATENCY: count_rows(found, rows.latency_ms > slow_ms, answered, settings)}
+
+
+def _count_cells(observed: Observed, cells: Cells, settings: Settings) -> dict[str, Counts | str]:
+    closed = cells.at + 60 <= observed.until.timestamp()
+    cells = Cells(**{name: column[closed] for name, column in vars(cells).items()})
+    apart, notes = told_apart(cells, settings)
+    if not apart:
+        return _of_minutes(cells_as_minutes(cells), observed.slow_ms, notes)
+    errors = count_cells(cells, cells.failed, observed.weights, notes)
+    if observed.slow_ms is None:
+        return {ERRORS: errors, LATENCY: _NO_LIMIT}
+    return {ERRORS: errors, LATENCY: count_cells(cells, cells.slow, observed.weights, notes)}
 
 
 def _count_minutes(observed: Observed, settings: Settings) -> dict[str, Counts | str]:
@@ -339,6 +362,13 @@ def _check(finding: Finding) -> Check:
         f"{question[finding.question]} ({finding.source.name})",
         finding.verdict,
         finding.reason,
-        f"winnings below {finding.wanted:.0f}; they are {finding.winnings:.1f}",
+        f"winnings below {finding.wanted:.0f}; they are {_amount(finding.winnings)}",
         remedies.get(finding.verdict, ""),
     )
+
+
+def _amount(winnings: float) -> str:
+    """Winnings for people: beyond a million the power of ten says all."""
+    if winnings >= MANY:
+        return f"over 10^{math.floor(math.log10(winnings))}"
+    return f"{winnings:.1f}" if winnings < THOUSAND else f"{winnings:.0f}"

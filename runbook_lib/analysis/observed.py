@@ -122,8 +122,34 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Requests by minute, colour and client as columns: what counted access logs are, however many requests they hold.
+
+    `at` are the starts of closed minutes (seconds since 1970), `client` numbers with -1 for those that nobody kept
+    apart; `requests`, `failed` and `slow` (above the limit that the counting was given) are counts.
+    """
+
+    at: np.ndarray
+    green: np.ndarray
+    client: np.ndarray
+    requests: np.ndarray
+    failed: np.ndarray
+    slow: np.ndarray
+
+    def __post_init__(self) -> None:
+        lengths = {len(column) for column in vars(self).values()}
+        if len(lengths) != 1:
+            raise BadInput(
+                where="cells",
+                seen=f"columns of {sorted(lengths)} rows",
+                wanted="columns of one length",
+                next_step="take all of them from one count",
+            )
+
+
+@dataclass(frozen=True)
 class Observed:
-    """Everything that one source told of a release up to `until`: single requests or closed minutes, never both.
+    """Everything that one source told of a release up to `until`: requests, cells or closed minutes, only one of them.
 
     `weights` are the steps of the shift; without them (own probes choose their colour themselves) the share of green is
     counted minute by minute. `slow_ms` is the limit above which a request is slow: the p95 of the former version before
@@ -136,12 +162,15 @@ class Observed:
     minutes: tuple[ClosedMinute, ...] = ()
     weights: tuple[Weight, ...] = ()
     slow_ms: float | None = None
+    cells: Cells | None = None
 
     def __post_init__(self) -> None:
-        if self.rows is not None and self.minutes:
+        forms = {"rows": self.rows is not None, "cells": self.cells is not None, "minutes": bool(self.minutes)}
+        given = [name for name, there in forms.items() if there]
+        if len(given) > 1:
             raise BadInput(
                 where=self.source.name,
-                seen="rows and minutes of one source",
+                seen=f"{' and '.join(given)} of one source",
                 wanted="one of them",
                 next_step="give each source an Observed of its own",
             )

@@ -18,24 +18,40 @@ from typing import Any
 
 from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
+from runbook_lib.errors import CheckFailed
 from runbook_lib.inventory import Item
 from runbook_lib.planning import change, make
-from runbook_lib.step import Made, Step
+from runbook_lib.step import Made, Step, Until
 from runbook_lib.system import System, tag_list
 
 PROGRAM = Path(__file__).parent / "validate.py"
 RUNTIME, HANDLER, SECONDS = "python3.12", "validate.handler", 300
 POLICY = "runbook"
+# What AWSLambdaVPCAccessExecutionRole adds to the log (Lambda developer guide, configuration-vpc): Lambda makes the
+# interfaces with the function's role, and knows their names only then.
+INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
 
 
 @dataclass(frozen=True)
 class Function:
-    """What exists of the hook: hash of its code, its environment, and its role's document; None while it does not."""
+    """What exists of the hook: hash of its code, its environment, and its role's document; None while it does not.
+
+    `subnets` and `groups` are those of its network interfaces, empty outside a VPC.
+    """
 
     code: str | None
     environment: Mapping[str, str]
     role: bool
     policy: Mapping[str, Any] | None
+    subnets: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 def name(system: System) -> str:
@@ -61,16 +77,29 @@ def read_function(account: Account, system: System) -> Function:
         role = False
     policies = iam.list_role_policies(RoleName=role_name(system))["PolicyNames"] if role else []
     document = iam.get_role_policy(RoleName=role_name(system), PolicyName=POLICY) if POLICY in policies else {}
-    environment = found.get("Environment", {}).get("Variables", {})
-    return Function(found.get("CodeSha256"), environment, role, document.get("PolicyDocument"))
+    network = found.get("VpcConfig") or {}
+    return Function(
+        code=found.get("CodeSha256"),
+        environment=found.get("Environment", {}).get("Variables", {}),
+        role=role,
+        policy=document.get("PolicyDocument"),
+        subnets=tuple(sorted(network.get("SubnetIds", ()))),
+        groups=tuple(sorted(network.get("SecurityGroupIds", ()))),
+    )
 
 
 def plan_function(system: System, found: Function, balancer: Balancer, items: Iterable[Item]) -> tuple[Step, ...]:
     """The steps that make the hook and its role, or bring them up to date."""
-    items, packed, wanted = tuple(items), pack(), environment(system, balancer)
-    document = {"Version": "2012-10-17", "Statement": _statements(system)}
+    items = tuple(items)
+    steps = (*_role_steps(system, found, items), _make_step(system, found, balancer, items))
+    return (*steps, *_update_steps(system, found, balancer))
+
+
+def _role_steps(system: System, found: Function, items: tuple[Item, ...]) -> tuple[Step, ...]:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    there = found.code is not None
+    # A function that leaves a VPC needs them once more: Lambda deletes its interfaces with its role.
+    in_vpc = bool(found.subnets or system.params.release.hook_subnets)
+    document = {"Version": "2012-10-17", "Statement": _statements(system, in_vpc=in_vpc)}
     return (
         make(
             "hook.role",
@@ -94,43 +123,96 @@ def plan_function(system: System, found: Function, balancer: Balancer, items: It
             needed=None if found.policy == document else "to look at green, to report, to write its log",
             undo="deleted by 90_tear_down",
         ),
-        make(
-            "hook.function",
-            f"Make the hook {name(system)}",
-            "lambda:create_function",
-            {
-                "FunctionName": name(system),
-                "Runtime": RUNTIME,
-                "Handler": HANDLER,
-                "Role": system.arn("iam", f"role/{role_name(system)}", regional=False),
-                "Code": {"ZipFile": packed},
-                "Timeout": SECONDS,
-                "Environment": {"Variables": wanted},
-                "Tags": system.tags,
-            },
-            made=Made("lambda:function", name(system)),
-            found={} if there else None,
-            items=items,
-        ),
+    )
+
+
+def _make_step(system: System, found: Function, balancer: Balancer, items: tuple[Item, ...]) -> Step:
+    network = _network(system)
+    return make(
+        "hook.function",
+        f"Make the hook {name(system)}",
+        "lambda:create_function",
+        {
+            "FunctionName": name(system),
+            "Runtime": RUNTIME,
+            "Handler": HANDLER,
+            "Role": system.arn("iam", f"role/{role_name(system)}", regional=False),
+            "Code": {"ZipFile": pack()},
+            "Timeout": SECONDS,
+            "Environment": {"Variables": environment(system, balancer)},
+            "Tags": system.tags,
+            **({"VpcConfig": network} if network["SubnetIds"] else {}),
+        },
+        made=Made("lambda:function", name(system)),
+        found=None if found.code is None else {},
+        items=items,
+        until=_ready(system),
+    )
+
+
+def _update_steps(system: System, found: Function, balancer: Balancer) -> tuple[Step, ...]:
+    """What brings a function that is there up to date; while one change is under way Lambda refuses the next."""
+    packed, wanted, network = pack(), environment(system, balancer), _network(system)
+    there, own = found.code is not None, {"FunctionName": name(system)}
+    placed = (sorted(network["SubnetIds"]), sorted(network["SecurityGroupIds"]))
+    moved = placed != (list(found.subnets), list(found.groups))
+    return (
         change(
             "hook.code",
             "Give it the code of this library",
             "lambda:update_function_code",
-            {"FunctionName": name(system), "ZipFile": packed},
+            {**own, "ZipFile": packed},
             touches=name(system),
             needed="its code is another one" if there and found.code != digest(packed) else None,
             undo="update it again",
+            until=_ready(system),
         ),
         change(
             "hook.environment",
             "Tell it whom to ask",
             "lambda:update_function_configuration",
-            {"FunctionName": name(system), "Environment": {"Variables": wanted}},
+            {**own, "Environment": {"Variables": wanted}},
             touches=name(system),
             needed="the parameters say something else" if there and dict(found.environment) != wanted else None,
             undo="update it again",
+            until=_ready(system),
+        ),
+        change(
+            "hook.network",
+            "Let it ask from these subnets" if network["SubnetIds"] else "Let it ask from outside the VPC",
+            "lambda:update_function_configuration",
+            {**own, "VpcConfig": network},
+            touches=name(system),
+            needed="the parameters say something else" if there and moved else None,
+            undo="update it again",
+            until=_ready(system),
         ),
     )
+
+
+def _network(system: System) -> dict[str, list[str]]:
+    release = system.params.release
+    return {"SubnetIds": list(release.hook_subnets), "SecurityGroupIds": list(release.hook_security_groups)}
+
+
+def _ready(system: System) -> Until:
+    """A function in a VPC is made when its network interfaces are: a minute or two (Lambda guide, functions-states)."""
+
+    def missing(account: Account, answer: Any) -> str | None:
+        del answer
+        found = account.client("lambda").get_function_configuration(FunctionName=name(system))
+        state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+        if "Failed" in (state, update):
+            raise CheckFailed(
+                where=f"the hook {name(system)}",
+                seen=found.get("StateReason") or found.get("LastUpdateStatusReason") or f"{state}, update {update}",
+                wanted="a function that is active",
+                next_step="see that release.hook_subnets have free addresses and the groups are of their VPC",
+            )
+        ready = state in ("Active", "Inactive") and update == "Successful"
+        return None if ready else f"it is {state}, its update {update}"
+
+    return Until(f"{name(system)} is active", missing)
 
 
 def environment(system: System, balancer: Balancer) -> dict[str, str]:
@@ -162,7 +244,7 @@ def digest(packed: bytes) -> str:
     return base64.b64encode(hashlib.sha256(packed).digest()).decode()
 
 
-def _statements(system: System) -> list[dict[str, Any]]:
+def _statements(system: System, *, in_vpc: bool) -> list[dict[str, Any]]:
     log = system.arn("logs", f"log-group:/aws/lambda/{name(system)}")
     group = system.arn("codedeploy", f"deploymentgroup:{system.deploy_application}/{system.deploy_group}")
     return [
@@ -178,4 +260,5 @@ def _statements(system: System) -> list[dict[str, Any]]:
             "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": [log, f"{log}:*"],
         },
+        *([{"Effect": "Allow", "Action": list(INTERFACES), "Resource": "*"}] if in_vpc else []),
     ]

@@ -12,6 +12,7 @@ from runbook_lib.sandbox.settings import Settings
 if TYPE_CHECKING:
     from runbook_lib.sandbox.memory import Memory
     from runbook_lib.sandbox.remote import RemoteSandbox
+    from runbook_lib.sandbox.visiting import Found
     from runbook_lib.sandbox.world import World
 
 __all__ = ["Sandbox", "Settings", "connect", "embedded"]
@@ -54,18 +55,24 @@ class Sandbox:
 
         return status_of(self.world)
 
-    def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
-        """A GET at a load balancer's address, as a user makes it: status and headers; None where nobody is there."""
+    def visit(self, url: str) -> Found:
+        """A GET at a load balancer's address, as a user makes it: status, headers and milliseconds.
+
+        With live traffic it is a request over HTTP; else the model answers, and has no time of its own (None).  A
+        status None says that nobody is there.
+        """
         from urllib.parse import urlsplit
 
-        from runbook_lib.sandbox.traffic import answering
+        from runbook_lib.sandbox.traffic import answering, live
 
-        parts = urlsplit(url)
         self._clock.catch_up()
+        if live.is_live(self.world):
+            return live.visit(self.world, url)
+        parts = urlsplit(url)
         if answering.resolve(self.world, parts.hostname or "", str(parts.port or 80)) != "here":
-            return None, {}
+            return None, {}, None
         status, headers, _ = answering.answer(self.world, "GET", url, {})
-        return status, dict(headers)
+        return status, dict(headers), None
 
     def traffic(self) -> dict[str, Any]:
         """What came of the live traffic: addresses, processes, and the load's counts, failures and latencies."""

@@ -29,7 +29,8 @@ class Disturbance:
     def felt_by(self, behaviour: Behaviour) -> Behaviour:
         """How a version behaves meanwhile."""
         kept = (1 - behaviour.error_rate) * (1 - self.error_rate)
-        return replace(behaviour, error_rate=1 - kept, latency_ms=behaviour.latency_ms * self.latency_factor)
+        slower = replace(behaviour, error_rate=1 - kept, latency_ms=behaviour.latency_ms * self.latency_factor)
+        return replace(slower, error_path="") if self.error_rate else slower  # what all feel keeps to no path
 
 
 NONE = Disturbance()

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from runbook_lib.clock import Clock
 from runbook_lib.errors import BadInput
+from runbook_lib.sandbox import visiting
 from runbook_lib.sandbox.errors import SandboxError
 from runbook_lib.sandbox.participants import CHILD_ID
+from runbook_lib.sandbox.visiting import Found
 
 
 class Line:
@@ -122,9 +124,17 @@ class RemoteSandbox:
         told: dict[str, Any] = json.loads(self.line.ask("status"))
         return told
 
-    def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
-        """A GET at a load balancer's address, as a user makes it: status and headers; None where nobody is there."""
-        return self.line.visit(url)
+    def visit(self, url: str) -> Found:
+        """A GET at a load balancer's address, as a user makes it: status, headers and milliseconds.
+
+        With live traffic it is a request over HTTP to where the listener is; else the server's model answers, and has
+        no time of its own (None).  A status None says that nobody is there.
+        """
+        told = self.traffic()
+        if told["traffic"] != "live":
+            return *self.line.visit(url), None
+        entrance = told["entrances"].get(visiting.listener_of(url))
+        return visiting.get(entrance, url) if entrance else visiting.NOBODY
 
     def overview(self) -> dict[str, Any]:
         """What goes on in the world: deployments, pipelines, builds, services and alarms."""

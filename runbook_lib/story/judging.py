@@ -9,8 +9,10 @@ from datetime import datetime
 from runbook_lib import analysis, balancer, deployment, metric
 from runbook_lib.account import Account
 from runbook_lib.analysis import Finding, Judgement, Observed
-from runbook_lib.check import Checks
+from runbook_lib.check import Checks, Verdict
 from runbook_lib.metric import Metrics
+from runbook_lib.story import logged
+from runbook_lib.story.logged import Logged
 from runbook_lib.story.tracking import BASELINE, LAG, Seen
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -23,6 +25,7 @@ class Past:
 
     deployment: deployment.Deployment
     judgement: Judgement
+    logs: Logged
 
     def checks(self) -> Checks:
         """The judge's findings as answers."""
@@ -31,6 +34,7 @@ class Past:
     def table(self) -> Table:
         """When it began, what was found, when it could have been acted on, and how it ended."""
         found, deciding = self.deployment, self.judgement.deciding
+        failed = self.judgement.of(analysis.ERRORS) == Verdict.FAIL  # a few more on a path are chance otherwise
         rows = [
             ("deployment", found.id),
             ("began", f"{found.created:%Y-%m-%d %H:%M:%S} UTC"),
@@ -41,6 +45,8 @@ class Past:
             ("could be acted on, lag included", _after(found.created, deciding.acts_at if deciding else None)),
             ("ended", f"{found.status} {_after(found.created, found.completed) or ''}".strip()),
             ("error", found.error),
+            *(("access logs", said) for said in self.logs.said),
+            *(("worse on a path", str(path)) for path in (self.logs.paths if failed else ())),
         ]
         return table("The judge on a release of the past", [{"what": what, "seen": seen} for what, seen in rows])
 
@@ -57,9 +63,10 @@ def judged(seen: Seen, probed: Sequence[analysis.Event] = ()) -> Judgement:
 
 
 def retrospective(account: Account, system: System, deployment_id: str) -> Past:
-    """What the judge would have said of a release of the past: the same judge, on the minutes that CloudWatch keeps.
+    """What the judge would have said of a release of the past: the same judge, on metrics and on access logs.
 
-    Points of one minute are kept for 15 days (CloudWatch API reference, GetMetricData).
+    Points of one minute are kept for 15 days (CloudWatch API reference, GetMetricData), access logs as long as their
+    bucket keeps them. Where one of the two is missing, the other one is judged alone.
     """
     found = deployment.read_deployment(account, system, deployment_id)
     pair = balancer.read_pair(account, system)
@@ -67,8 +74,11 @@ def retrospective(account: Account, system: System, deployment_id: str) -> Past:
     live = balancer.read_listeners(account, system, pair).live() or system.target_groups[0]
     who = axis.roles(found, live, system.target_groups)
     read = metric.read_metrics(account, pair, sorted(pair.groups), start=found.created - BASELINE, end=end)
-    observed = Observed(analysis.METRICS, until=end, minutes=_comparable(read, who, found))
-    return Past(found, analysis.judge([observed], now=end))
+    logs = logged.read(account, pair, who, found, end)
+    observed = [Observed(analysis.METRICS, until=end, minutes=_comparable(read, who, found))]
+    if logs.observed is not None:
+        observed.append(logs.observed)
+    return Past(found, analysis.judge(observed, now=end), logs)
 
 
 def because(judgement: Judgement) -> str:

@@ -24,9 +24,10 @@ from runbook_lib.deployment import Deployment
 from runbook_lib.documents import appspec, taskdef
 from runbook_lib.errors import CheckFailed, ReleaseFailed, RolledBack
 from runbook_lib.handle import Handle
+from runbook_lib.hook import placement
 from runbook_lib.inventory import Item, read_inventory
 from runbook_lib.step import Applied, Plan, Step, Until
-from runbook_lib.story import follow, shares, watch
+from runbook_lib.story import follow, logged, shares, watch
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 
@@ -90,6 +91,9 @@ def check_safe(account: Account, system: System, version: str, environment: Mapp
     answers.append(deployment.check_no_deployment(deployment.read_deployments(account, system)))
     answers += alarm.check_alarms(alarm.read_alarms(account, system.alarms), system.alarms)
     answers.append(_check_delivery(delivery))
+    if system.params.release.hook != "none" and lb.arn is not None:
+        placed = placement.read_placement(account, system, lb)
+        answers += placement.check_placement(placed, system.params.balancer.test_port)
     return checks("Safe to release", answers)
 
 
@@ -191,12 +195,20 @@ def decisions(account: Account, system: System, followed: follow.Followed) -> Ta
 
 def check_judged(account: Account, system: System, followed: follow.Followed) -> Checks:
     """What the judge says of the new version beside the former one, question by question."""
-    del account
     if followed.judgement is not None:
-        return followed.judgement.checks()
+        judged = followed.judgement.checks()
+        unsure = followed.judgement.verdict == Verdict.INCONCLUSIVE
+        return replace(judged, answers=(*judged.answers, _check_logs(account, followed))) if unsure else judged
     off = system.params.release.judge == "off"
     why = "release.judge is off" if off else "both versions never had traffic in the same measured minute"
     return checks("Is the new version as good as the former one?", (skip("Was it judged?", why),))
+
+
+def _check_logs(account: Account, followed: follow.Followed) -> Check:
+    """Access logs may say more of what nobody could tell, later: they know the clients."""
+    at = account.clock.now() + logged.LATE
+    told = f"runbook release --past {followed.deployment.id} reads them from {at:%H:%M} UTC on, where there are any"
+    return skip("Do the access logs say more?", told)
 
 
 def plan_after(account: Account, system: System, started: Handle, *, end_wait: bool = False) -> Plan:

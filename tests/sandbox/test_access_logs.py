@@ -87,6 +87,21 @@ def test_lines_of_a_modelled_minute_give_its_tally_back() -> None:
     assert [line.fields[1] for line in made] == sorted(line.fields[1] for line in made)
 
 
+def test_requests_of_one_path_are_written_with_it() -> None:
+    """The others keep the paths that users ask for."""
+    tally = {
+        Outcome("green", "10.0.0.6:8080", 500, 500, "us-east-1a", path="/"): numpy.array([0, 30]),
+        Outcome("green", "10.0.0.6:8080", 200, 200, "us-east-1a"): numpy.array([0, 100]),
+    }
+    minute = Minute(1772442000, Front("L", "http", "orders.example.test", 80), tally)
+    asked = Counter(
+        (line.fields[8], line.fields[12].split(" ")[1].partition(":80")[2])
+        for line in (split(line) for line in synthesis.lines(minute, ORIGIN, seed=1))
+    )
+    assert asked["500", "/"] == 30
+    assert {path for status, path in asked if status == "200"} == set(synthesis.PATHS)
+
+
 # ---- who may write
 
 

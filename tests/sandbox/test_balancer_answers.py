@@ -62,6 +62,14 @@ def test_a_health_page_tells_of_a_version_that_is_ill(stage: Stage) -> None:
     assert [get(stage, path)[0], get(stage, "/orders")[0]] == [503, 200]
 
 
+def test_errors_may_keep_to_one_path(stage: Stage) -> None:
+    """All requests for it fail, with or without a query, and none of the others."""
+    for kept in stage.world.store("ecs").tasks.values():
+        object.__setattr__(kept, "environment", {"APP_ERROR_RATE": "1", "APP_ERROR_PATH": "/orders"})
+    assert {get(stage, "/orders?sort=item")[0] for _ in range(10)} == {500}
+    assert {get(stage)[0] for _ in range(10)} == {200}
+
+
 @pytest.mark.parametrize(
     ("condition", "target", "headers"),
     [

@@ -57,7 +57,7 @@ def test_a_served_world_is_asked_through_its_server(tmp_path: Path) -> None:
     """A name that no load balancer has is refused by the proxy, or unknown: no version answers there."""
     with served_world(arguments_for(PARAMS, []), log=tmp_path / "log") as environment:
         world = connect(environment["RUNBOOK_SANDBOX_URL"])
-        status, headers = world.visit("http://nowhere-1.us-east-1.elb.amazonaws.com/")
+        status, headers, _ = world.visit("http://nowhere-1.us-east-1.elb.amazonaws.com/")
         assert status in (None, 502)
         assert "X-Version" not in headers
         assert world.status()["region"] == "us-east-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -347,6 +348,16 @@ def test_the_boundary_of_the_benchmark_is_the_judge(seed: int) -> None:
     first = bad[np.argmax(np.cumsum(found.green[bad]) >= limit)]
     asked = judge([Observed(PROBES, end(), rows=found, weights=(Weight(START, SHARE),))], now=end())
     assert errors_of(asked).decided_after == found.green[: first + 1].sum()
+
+
+@pytest.mark.parametrize(
+    ("winnings", "told"), [(1.04, "1.0"), (345.67, "345.7"), (23456.7, "23457"), (1e6, "10^6"), (1.7e150, "10^150")]
+)
+def test_winnings_are_told_in_a_few_digits(winnings: float, told: str) -> None:
+    """However sure the judge is: nobody reads a hundred and fifty digits."""
+    found = judge([requests(2, green=0.03, blue=0.01)], now=end())
+    shown = replace(found, findings=(replace(errors_of(found), winnings=winnings),)).checks().answers[0]
+    assert re.fullmatch(rf"winnings below 111; they are (over )?{re.escape(told)}", shown.wanted), shown.wanted
 
 
 @pytest.mark.parametrize(

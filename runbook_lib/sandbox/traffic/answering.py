@@ -157,7 +157,7 @@ def _redirect(world: World, action: Action, asked: Asked) -> Reply:
 
 def _forward(world: World, action: Action, asked: Asked) -> Reply:
     groups = action.get("ForwardConfig", {}).get("TargetGroups") or [{"TargetGroupArn": action["TargetGroupArn"]}]
-    outcome = modelled.reach(world, {one["TargetGroupArn"]: one.get("Weight", 1) for one in groups})
+    outcome = modelled.reach(world, {one["TargetGroupArn"]: one.get("Weight", 1) for one in groups}, asked.path)
     if outcome is None or not outcome.target_status:
         return _page(outcome.status if outcome else 503)
     told = _behaviour(world, outcome)

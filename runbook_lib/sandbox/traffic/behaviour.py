@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What the traffic model needs to know of a version; the sample application obeys the same variables."""
+    """What the traffic model needs to know of a version; the sample application obeys the same variables but one.
+
+    `error_path` is the model's alone: the errors are those of one path, and `error_rate` is the share of its requests.
+    """
 
     version: str = ""
     error_rate: float = 0.001  # share of requests answered with 500
+    error_path: str = ""  # "": on every path
     latency_ms: float = 40.0  # median
     latency_sigma: float = 0.35  # of the lognormal distribution
     leak_ms_per_minute: float = 0.0  # so much slower with every minute since the start
@@ -26,6 +30,7 @@ class Behaviour:
         return cls(
             version=environment.get("APP_VERSION", cls.version),
             error_rate=min(1.0, _number(environment, "APP_ERROR_RATE", cls.error_rate)),
+            error_path=environment.get("APP_ERROR_PATH", cls.error_path),
             latency_ms=_number(environment, "APP_LATENCY_MS", cls.latency_ms),
             latency_sigma=_number(environment, "APP_LATENCY_SIGMA", cls.latency_sigma),
             leak_ms_per_minute=_number(environment, "APP_LEAK_MS_PER_MINUTE", cls.leak_ms_per_minute),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox import disturbance
 from runbook_lib.sandbox.traffic.behaviour import Behaviour
+from runbook_lib.sandbox.traffic.synthesis import SHARES
 from runbook_lib.sandbox.traffic.tally import LONGEST, Outcome, Tally, count, minute_of, none_answered, store
 
 if TYPE_CHECKING:
@@ -45,15 +47,15 @@ def send(world: World, listener_arn: str, many: int) -> list[tuple[int, int]]:
     ]
 
 
-def reach(world: World, weights: Mapping[str, int]) -> Outcome | None:
-    """What comes of one request that is forwarded to groups by weight; None when none has any."""
+def reach(world: World, weights: Mapping[str, int], path: str) -> Outcome | None:
+    """What comes of one request for a path that is forwarded to groups by weight; None when none has any."""
     used = {group: weight for group, weight in weights.items() if weight}
     if not used:
         return None
     numbers = generator(world, f"reach/{world.ids.number('reach')}")
     chosen = numbers.choice(len(used), p=[weight / sum(used.values()) for weight in used.values()])
     tally: Tally = {}
-    _to_group(world, tally, list(used)[int(chosen)], 1, world.now, numbers)
+    _to_group(world, tally, list(used)[int(chosen)], 1, world.now, numbers, path)
     return next(outcome for outcome, counts in tally.items() if counts.sum())
 
 
@@ -89,7 +91,9 @@ def _spread(world: World, tally: Tally, listener: Listener, many: int, moment: f
         _to_group(world, tally, group, int(share), moment, numbers)
 
 
-def _to_group(world: World, tally: Tally, group: str, many: int, moment: float, numbers: Any) -> None:
+def _to_group(
+    world: World, tally: Tally, group: str, many: int, moment: float, numbers: Any, path: str | None = None
+) -> None:
     from runbook_lib.sandbox.services import ecs
     from runbook_lib.sandbox.services.elbv2 import targets_of
 
@@ -110,8 +114,17 @@ def _to_group(world: World, tally: Tally, group: str, many: int, moment: float, 
             count(tally, Outcome(group, name, 502, 0), none_answered(int(share)))
         else:
             age = (world.now - since) / 60
-            behaviour = disturbance.now(world, moment).felt_by(Behaviour.of(task.environment).aged(age))
+            behaviour = _asked_for(path, Behaviour.of(task.environment).aged(age))
+            behaviour = disturbance.now(world, moment).felt_by(behaviour)
             _answer(tally, group, name, behaviour, int(share), numbers)
+
+
+def _asked_for(path: str | None, behaviour: Behaviour) -> Behaviour:
+    """How a version behaves towards requests for a path (None: for all paths, as users ask for them)."""
+    if not behaviour.error_path:
+        return behaviour
+    share = SHARES.get(behaviour.error_path, 0.0) if path is None else float(path == behaviour.error_path)
+    return replace(behaviour, error_rate=behaviour.error_rate * share)
 
 
 def _answer(tally: Tally, group: str, target: str, behaviour: Behaviour, many: int, numbers: Any) -> None:
@@ -122,7 +135,8 @@ def _answer(tally: Tally, group: str, target: str, behaviour: Behaviour, many: i
         if share:
             times = numbers.lognormal(numpy.log(max(behaviour.latency_ms, 0.001)), behaviour.latency_sigma, share)
             counts = numpy.bincount(numpy.minimum(numpy.rint(times), LONGEST).astype(int))
-            count(tally, Outcome(group, target, status, status), counts)
+            path = behaviour.error_path if status != 200 else ""
+            count(tally, Outcome(group, target, status, status, path=path), counts)
 
 
 def generator(world: World, what: str) -> Any:

@@ -19,6 +19,8 @@ AGENTS = (
     "curl/8.5.0",
 )
 PATHS = ("/orders", "/orders", "/orders?sort=item", "/", "/")  # what the sample application answers
+WITHOUT_QUERY = tuple(path.partition("?")[0] for path in PATHS)
+SHARES = {path: WITHOUT_QUERY.count(path) / len(PATHS) for path in WITHOUT_QUERY}
 PORTS = (32_768, 61_000)  # from which clients call
 RECEIVED = 160  # bytes of a request beside its path and agent
 SENT = {2: 320, 4: 150, 5: 170}  # bytes of an answer, by the family of its status
@@ -50,7 +52,8 @@ def lines(minute: Minute, origin: Origin, *, seed: int) -> Iterator[str]:
     for number, ms, end, client, port, path, digits in drawn:
         outcome, kind = served[number][0], (number, client % len(AGENTS), path)
         if kind not in alike:
-            alike[kind] = form(_example(minute, outcome, AGENTS[kind[1]], PATHS[path]), outcome.action, origin)
+            asked = outcome.path or PATHS[path]
+            alike[kind] = form(_example(minute, outcome, AGENTS[kind[1]], asked), outcome.action, origin)
         ended = minute.start * MICRO + end
         began = ended - ms * 1000
         caller = Caller(f"{CLIENTS[client]}:{port}", f"Root=1-{began // MICRO:08x}-{digits}")

@@ -26,6 +26,7 @@ class Outcome:
     target_status: int  # what the target answered, 0 when it did not
     node: str = ""  # the zone of the load balancer's node; "" until the minute ends, for modelled requests
     action: str = FORWARD  # what the listener or rule did: forward, redirect, fixed-response; "-" before a rule
+    path: str = ""  # of modelled requests that all were for one; "" for any
 
 
 Tally = dict[Outcome, Any]  # outcome -> counts by millisecond (numpy array)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from runbook_lib.sandbox import permissions
 from runbook_lib.sandbox.errors import AwsError
+from runbook_lib.sandbox.services.lambda_ import access
 from runbook_lib.sandbox.services.lambda_.store import Function
 
 if TYPE_CHECKING:
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 PRINCIPAL = "lambda.amazonaws.com"
 NO_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+INTERFACES = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
+NO_INTERFACE = "The provided execution role does not have permissions to call CreateNetworkInterface on EC2"
+BOTH = "SubnetIds and SecurityIds must coexist or be both empty list."
 NO_ROLE = "The role defined for the function cannot be assumed by Lambda."
 
 
 def create(call: Call) -> dict[str, Any]:
     """CreateFunction: its role must be Lambda's to assume, and its code a zip file."""
     _check_role(call)
+    _check_network(call, call.params.get("Role", ""))
     _check_zip(call.params.get("Code", {}))
     return call.moto()
 
@@ -40,6 +45,8 @@ def update_code(call: Call) -> dict[str, Any]:
 def update_configuration(call: Call) -> dict[str, Any]:
     """UpdateFunctionConfiguration: another role must be Lambda's to assume, too."""
     _check_role(call)
+    known = find(call.world, call.params["FunctionName"])
+    _check_network(call, call.params.get("Role") or (known.role if known else ""))
     return call.moto()
 
 
@@ -47,6 +54,17 @@ def _check_role(call: Call) -> None:
     role = call.params.get("Role")
     if role and permissions.assumable(call.world, role, PRINCIPAL):
         raise AwsError("InvalidParameterValueException", NO_ROLE)
+
+
+def _check_network(call: Call, role: str) -> None:
+    """A function in a VPC has subnets and groups, and a role that makes its interfaces (configuration-vpc)."""
+    network = call.params.get("VpcConfig") or {}
+    subnets, groups = network.get("SubnetIds", ()), network.get("SecurityGroupIds", ())
+    if bool(subnets) != bool(groups):
+        raise AwsError("InvalidParameterValueException", BOTH)
+    granted = access.grants(call.world, role)
+    if subnets and not all(granted.allow(action, "*") for action in INTERFACES):
+        raise AwsError("InvalidParameterValueException", NO_INTERFACE)
 
 
 def _check_zip(code: dict[str, Any]) -> None:

@@ -19,12 +19,13 @@ from runbook_lib.sandbox.traffic.live import door, report
 from runbook_lib.sandbox.traffic.live.plane import LOOK, Plane
 from runbook_lib.sandbox.traffic.live.store import LiveStore, store
 from runbook_lib.sandbox.traffic.live.tasks import Given, Secrets
+from runbook_lib.sandbox.visiting import NOBODY, Found
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
     from runbook_lib.sandbox.world import World
 
-__all__ = ["HANDLERS", "STORE", "attach", "close", "is_live", "start_task", "stop_task", "told"]
+__all__ = ["HANDLERS", "STORE", "attach", "close", "is_live", "start_task", "stop_task", "told", "visit"]
 
 _planes: WeakKeyDictionary[World, Plane] = WeakKeyDictionary()
 
@@ -87,9 +88,16 @@ def told(world: World) -> dict[str, Any]:
     plane = _planes.get(world)
     return {
         "addresses": plane.addresses(world) if plane else {},
+        "entrances": plane.listeners(world) if plane else {},
         "processes": len(list(plane.tasks.processes())) if plane else 0,
         "load": store(world).load.told(),
     }
+
+
+def visit(world: World, url: str) -> Found:
+    """A GET at the address of a load balancer, over HTTP; nobody is there while its listener is not served."""
+    plane = _planes.get(world)
+    return plane.visit(world, url) if plane else NOBODY
 
 
 STORE = LiveStore

@@ -9,10 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox import visiting
 from runbook_lib.sandbox.clocks import ScaledClock
 from runbook_lib.sandbox.services.ecs import secrets
 from runbook_lib.sandbox.services.elbv2 import store as elbv2
@@ -31,6 +33,7 @@ from runbook_lib.sandbox.traffic.live.report import Report
 from runbook_lib.sandbox.traffic.live.store import store
 from runbook_lib.sandbox.traffic.live.tasks import Given, Tasks
 from runbook_lib.sandbox.traffic.live.walltime import Pace
+from runbook_lib.sandbox.visiting import Found
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
@@ -261,6 +264,23 @@ class Plane:
     def addresses(self, world: World) -> dict[str, str]:
         """Where a person reaches the listeners: what each is called -> URL."""
         return {name: url for arn, name in reading.roles(world).items() if (url := self.url(arn))}
+
+    def listeners(self, world: World) -> dict[str, str]:
+        """The same for programs: the name and port that a listener has in the world -> URL."""
+        balancers = elbv2.store(world).load_balancers
+        found = ((one, self.url(one.arn)) for one in reading.listeners(world))
+        return {f"{balancers[one.load_balancer].dns_name.lower()}:{one.port}": url for one, url in found if url}
+
+    def visit(self, world: World, url: str) -> Found:
+        """Ask as a user does; meanwhile the world stands still, and answers what its tasks ask it."""
+        entrance = self.listeners(world).get(visiting.listener_of(url))
+        if entrance is None:
+            return visiting.NOBODY
+        with ThreadPoolExecutor(1) as asking:
+            answer = asking.submit(visiting.get, entrance, url)
+            while not wait([answer], timeout=LOOK).done:
+                self.door.serve(world)
+            return answer.result()
 
     def close(self) -> None:
         """End all of it."""
