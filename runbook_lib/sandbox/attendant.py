@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.errors import RunbookError
 from runbook_lib.sandbox import cbor, inputs, moto_protocol, services
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.front import Reply, Ticket
@@ -115,6 +116,12 @@ QUESTIONS: dict[str, Callable[[World], Reply]] = {
 def as_json(content: Any, status: int = 200) -> Reply:
     """A reply in JSON."""
     return status, {"Content-Type": "application/json"}, json.dumps(content).encode()
+
+
+def refusal(error: RunbookError) -> Reply:
+    """The reply to an order that is refused: in words, and in the parts that the error has."""
+    parts = {"where": error.where, "seen": error.seen, "wanted": error.wanted, "next": error.next_step}
+    return as_json({"error": str(error), "refused": parts, "exit_code": error.exit_code}, 400)
 
 
 def internal_failure(error: Exception, asked: str, *, protocol: str = "json") -> Reply:

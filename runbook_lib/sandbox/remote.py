@@ -5,16 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from runbook_lib.clock import Clock
-from runbook_lib.errors import BadInput
+from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.sandbox import visiting
 from runbook_lib.sandbox.errors import SandboxError
 from runbook_lib.sandbox.participants import CHILD_ID
 from runbook_lib.sandbox.visiting import Found
+
+CLOSED = (ConnectionResetError, http.client.RemoteDisconnected)
+NOBODY = (ConnectionRefusedError, socket.gaierror)
 
 
 class Line:
@@ -37,10 +41,10 @@ class Line:
                 self._connection.request("GET" if body is None else "POST", f"/_sandbox/{name}{query}", body)
                 reply = self._connection.getresponse()
                 return self._checked(name, reply.status, reply.read())
-            except (ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected) as error:
+            except (*CLOSED, *NOBODY) as error:
                 self._connection.close()
                 # Only a connection that the server had closed before it saw the request is tried again.
-                if last or isinstance(error, ConnectionRefusedError):
+                if last or isinstance(error, NOBODY):
                     raise BadInput(
                         where=self.url,
                         seen=f"no sandbox answers ({error})",
@@ -51,7 +55,9 @@ class Line:
 
     def _checked(self, name: str, status: int, body: bytes) -> bytes:
         if status != 200:
-            raise SandboxError(f"{self.url}/_sandbox/{name} answered {status}: {body.decode(errors='replace')}")
+            raise _refused(status, body) or SandboxError(
+                f"{self.url}/_sandbox/{name} answered {status}: {body.decode(errors='replace')}"
+            )
         return body
 
     def visit(self, url: str) -> tuple[int | None, dict[str, str]]:
@@ -67,6 +73,19 @@ class Line:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _refused(status: int, body: bytes) -> RunbookError | None:
+    """The error with which the server refused an order; None when it is another answer."""
+    try:
+        told = json.loads(body) if status == 400 else None
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or "refused" not in told:
+        return None
+    parts = told["refused"]
+    kind = Refused if told["exit_code"] == Refused.exit_code else BadInput
+    return kind(where=parts["where"], seen=parts["seen"], wanted=parts["wanted"], next_step=parts["next"])
 
 
 class RemoteClock:
@@ -166,5 +185,13 @@ class RemoteSandbox:
 def connect(url: str) -> RemoteSandbox:
     """The world that is served at a URL; refused when nothing answers there."""
     sandbox = RemoteSandbox(url)
-    sandbox.status()
+    try:
+        sandbox.status()
+    except (SandboxError, http.client.HTTPException, ValueError) as error:
+        raise BadInput(
+            where=url,
+            seen=f"what answers there is no sandbox ({str(error)[:200]})",
+            wanted="a served sandbox",
+            next_step="correct the URL, or start one with: runbook sandbox serve",
+        ) from error
     return sandbox

@@ -25,7 +25,7 @@ from typing import Any
 
 from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.sandbox import inputs, moto_seam
-from runbook_lib.sandbox.attendant import Attendant, as_json, internal_failure, status_of
+from runbook_lib.sandbox.attendant import Attendant, as_json, internal_failure, refusal, status_of
 from runbook_lib.sandbox.child import Exited
 from runbook_lib.sandbox.clocks import ScaledClock, clock_of
 from runbook_lib.sandbox.front import Front, Inbox, Reply, Ticket
@@ -38,6 +38,7 @@ AT_ONCE = 32  # answers that wait for the same writing to the disk
 STOP = object()
 # Python runs a signal's handler between two instructions: one that comes just before a wait is heeded only after it.
 HEED = 0.5
+LONGEST = 10 * 366 * 86400.0  # seconds that time moves at once; far behind that there are no dates any more
 
 
 class Server:
@@ -184,13 +185,15 @@ class Server:
         try:
             MOVES[ticket.path](self, ticket)
         except RunbookError as error:
-            ticket.answer.set_result(as_json({"error": str(error)}, 400))
+            ticket.answer.set_result(refusal(error))
         except Exception as error:  # noqa: BLE001 - the one who waits must be told, whatever it is
             ticket.answer.set_result(internal_failure(error, ticket.path))
 
     def _wait(self, ticket: Ticket) -> None:
         wanted = _asked(ticket)
         until = wanted["until"] if "until" in wanted else self.world.now + wanted["seconds"]
+        if not until - self.world.now <= LONGEST:
+            raise _senseless(ticket, f"from 0 to {LONGEST:.0f} seconds at once")
         if isinstance(self.clock, ScaledClock):
             self._waiting.append((until, ticket))
             return
@@ -259,10 +262,16 @@ def _asked(ticket: Ticket) -> dict[str, float]:
         wanted = None
     value = next(iter(wanted.values())) if isinstance(wanted, dict) and len(wanted) == 1 else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not set(wanted) <= {"seconds", "until"}:
-        raise BadInput(
-            where=ticket.path,
-            seen=ticket.body.decode(errors="replace")[:200],
-            wanted='{"seconds": 60} or {"until": 1772442060}',
-            next_step="send one of them as JSON",
-        )
+        raise _senseless(ticket, '{"seconds": 60} or {"until": 1772442060}')
+    if not value >= 0:  # nor what is no number
+        raise _senseless(ticket, "0 or more seconds: time does not go back")
     return wanted
+
+
+def _senseless(ticket: Ticket, wanted: str) -> BadInput:
+    return BadInput(
+        where=ticket.path,
+        seen=ticket.body.decode(errors="replace")[:200],
+        wanted=wanted,
+        next_step="send it as JSON, or use runbook sandbox advance SECONDS",
+    )

@@ -110,6 +110,20 @@ def test_of_two_worlds_one_must_be_named(serving: Serving, capsys: pytest.Captur
     assert other.process.wait(20) == 0
 
 
+def test_an_order_that_is_refused_says_why(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of the server, with the exit code of its error."""
+    served = Serving()
+    try:
+        run("advance", "inf", code=2)
+        run("save", code=2)
+    finally:
+        served.process.kill()
+        served.process.wait()
+    told = capsys.readouterr().err
+    assert "from 0 to 316224000 seconds at once" in told
+    assert "a server started with --state FILE" in told
+
+
 def test_a_busy_port_is_refused(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is loaded or written."""
     with socket.socket() as taken:

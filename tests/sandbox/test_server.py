@@ -8,9 +8,11 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,27 @@ def test_a_wait_for_nothing_sensible_is_refused(world: RemoteSandbox, body: byte
     assert b"seconds" in raised.value.read()
 
 
+@pytest.mark.parametrize("seconds", ["-5", "NaN", "Infinity", "1e12"])
+def test_time_neither_goes_back_nor_leaves_the_calendar(world: RemoteSandbox, seconds: str) -> None:
+    """A world at such a time could never be used again; it stays where it is."""
+    before = world.status()["now"]
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(world.line.url + "/_sandbox/advance", f'{{"seconds": {seconds}}}'.encode())
+    assert raised.value.code == 400
+    assert world.status()["now"] == before
+
+
+def test_what_is_no_sandbox_is_refused() -> None:
+    """With its address; a name that nobody has is nobody."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:  # it answers 501 to everything
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(BadInput, match="what answers there is no sandbox"):
+            connect(f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+    with pytest.raises(BadInput, match="no sandbox answers"):
+        connect("http://nobody.invalid")
+
+
 def test_an_unknown_question_is_not_found(world: RemoteSandbox) -> None:
     """Not taken for a request to AWS."""
     with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -169,7 +192,7 @@ def test_an_unknown_question_is_not_found(world: RemoteSandbox) -> None:
 
 def test_saving_without_a_state_file_is_refused(world: RemoteSandbox) -> None:
     """With what to do."""
-    with pytest.raises(Exception, match="--state FILE"):
+    with pytest.raises(BadInput, match="--state FILE"):
         world.save()
 
 
