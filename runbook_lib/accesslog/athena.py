@@ -252,7 +252,7 @@ class Athena:
             told = self._ask(statements.rejects(lines, ATHENA, file="path"), files, "rejects", shelf)
             rejects = _rejects(told, shelf)
         for file in files:
-            meter.done(file, fresh=True)
+            meter.done(file, fresh=False)  # all at once, and elsewhere: no time left follows from it
         return Counted((rows,), (FileCount(source.place, count, rejects),))
 
     def _check(self, source: BucketLogs, window: Window) -> None:

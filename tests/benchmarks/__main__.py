@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from runbook_lib.suggest import did_you_mean
-from tests.benchmarks import follow, judge, logs, preflight, sandbox, walk
+from tests.benchmarks import follow, judge, logs, look_back, preflight, sandbox, walk
 from tests.benchmarks.harness import Benchmark, report
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "judge": judge.measure,
     "follow": follow.measure,
     "logs": logs.measure,
+    "look_back": look_back.measure,
 }
 PARTS: dict[str, Benchmark] = {**sandbox.PARTS}
 
