@@ -217,7 +217,12 @@ class Server:
 
     def _save(self, ticket: Ticket) -> None:
         if self._keeper is None:
-            raise BadInput(seen="no state file", wanted="a server started with --state FILE", next_step="restart it")
+            raise BadInput(
+                where=self.url,
+                seen="no state file",
+                wanted="a server started with --state FILE",
+                next_step="restart it",
+            )
         if self.world.participants.children:
             raise Refused(
                 seen=f"{len(self.world.participants.children)} running build or other process",
