@@ -18,6 +18,8 @@ from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import axis
 
+PAST = "The judge on a release of the past"
+
 
 @dataclass(frozen=True)
 class Past:
@@ -48,7 +50,7 @@ class Past:
             *(("access logs", said) for said in self.logs.said),
             *(("worse on a path", str(path)) for path in (self.logs.paths if failed else ())),
         ]
-        return table("The judge on a release of the past", [{"what": what, "seen": seen} for what, seen in rows])
+        return table(PAST, [{"what": what, "seen": seen} for what, seen in rows])
 
 
 def judged(seen: Seen, probed: Sequence[analysis.Event] = ()) -> Judgement:
