@@ -24,7 +24,7 @@ from runbook_lib.incident.requests import SOURCE, Means
 from runbook_lib.incident.window import window
 from runbook_lib.journal import Journal
 from runbook_lib.step import Plan
-from runbook_lib.story import counting, delivery, shares
+from runbook_lib.story import counting, delivery, judging, shares
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import Progress, charts
@@ -175,6 +175,18 @@ def budget(account: Account, system: System, found: Look) -> Table:
     """What it took of the error budget."""
     del account, system
     return hurting.budget_table(found.incident.damage.budget) if found.incident.damage else _none("Error budget")
+
+
+def judged(account: Account, system: System, found: Look) -> Table:
+    """The judge on the last release in the window, by metrics and access logs: was the new version worse?"""
+    seen = found.incident.seen
+    releases = [one for one in seen.deployments if not one.goes_back]
+    if not releases:
+        return table(judging.PAST, [{"what": "verdict", "seen": "no release in the window"}])
+    if look.expired(account, seen.window):
+        told = f"not asked: minutes are kept for {look.MINUTE_POINTS.days} days"
+        return table(judging.PAST, [{"what": "verdict", "seen": told}])
+    return judging.retrospective(account, system, releases[-1].id).table()
 
 
 def changed(account: Account, system: System, found: Look) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 
 from runbook_lib import analysis, balancer, deployment, metric
 from runbook_lib.account import Account
@@ -17,6 +18,8 @@ from runbook_lib.story.tracking import BASELINE, LAG, Seen
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import axis
+
+PAST = "The judge on a release of the past"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Past:
             *(("access logs", said) for said in self.logs.said),
             *(("worse on a path", str(path)) for path in (self.logs.paths if failed else ())),
         ]
-        return table("The judge on a release of the past", [{"what": what, "seen": seen} for what, seen in rows])
+        return table(PAST, [{"what": what, "seen": seen} for what, seen in rows])
 
 
 def judged(seen: Seen, probed: Sequence[analysis.Event] = ()) -> Judgement:
@@ -74,11 +77,19 @@ def retrospective(account: Account, system: System, deployment_id: str) -> Past:
     live = balancer.read_listeners(account, system, pair).live() or system.target_groups[0]
     who = axis.roles(found, live, system.target_groups)
     read = metric.read_metrics(account, pair, sorted(pair.groups), start=found.created - BASELINE, end=end)
-    logs = logged.read(account, pair, who, found, end)
-    observed = [Observed(analysis.METRICS, until=end, minutes=_comparable(read, who, found))]
+    minutes = _comparable(read, who, found)
+    logs = logged.read(account, pair, who, found, end, slow_ms=_blue_p95(minutes))
+    observed = [Observed(analysis.METRICS, until=end, minutes=minutes)]
     if logs.observed is not None:
         observed.append(logs.observed)
     return Past(found, analysis.judge(observed, now=end), logs)
+
+
+def _blue_p95(minutes: Sequence[analysis.ClosedMinute]) -> float | None:
+    """The middle of the p95 of blue's minutes in milliseconds; None where nothing was measured (any more)."""
+    blue = (minute for minute in minutes if minute.role == "blue")
+    found = [ms for minute in blue for percent, ms in minute.percentiles if percent == logged.SLOW_PERCENT]
+    return median(found) if found else None
 
 
 def because(judgement: Judgement) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from runbook_lib.accesslog import (
     Damage,
-    Engine,
     Window,
     logs_of,
     read_access_logs,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from runbook_lib.accesslog import Hurt
 
 LATE = timedelta(seconds=LOGS.lag_seconds)
-BEFORE = timedelta(minutes=10)  # of the former version before the shift: how slow its slowest twentieth is
 MINUTE = timedelta(minutes=1)
 SLOW_PERCENT = 95
 WORST = 3  # paths that are named
@@ -72,11 +70,11 @@ class Logged:
 
 
 def read(
-    account: Account, lb: Balancer, who: Roles, found: Deployment, end: datetime, *, engine: Engine | None = None
+    account: Account, lb: Balancer, who: Roles, found: Deployment, end: datetime, *, slow_ms: float | None
 ) -> Logged:
     """The requests of a deployment's shift by minute, colour and client, until `end` at most.
 
-    Counted twice: first for blue's p95, the limit of what is slow, then by client and path.
+    `slow_ms` is the limit of what is slow, blue's p95; None: it is counted first, for which the files are read twice.
     """
     if lb.arn is None:
         return Logged(None, ("there is no load balancer",))
@@ -97,11 +95,11 @@ def read(
     blue, green = (lb.groups[name].arn for name in (who.blue, who.green))
     try:
         source = logs_of(account, lb.arn)
-        before = read_access_logs(source, Window(first - BEFORE, last), engine=engine)
-        limit = before.only([blue]).percentile(SLOW_PERCENT)
+        window = Window(first, last)
+        limit = slow_ms or read_access_logs(source, window).only([blue]).percentile(SLOW_PERCENT)
         if limit is None:
-            return Logged(None, (f"no target of {who.blue} answered in {before.window}",))
-        damage = read_damage(source, Window(first, last), slow_ms=round(limit), engine=engine)
+            return Logged(None, (f"no target of {who.blue} answered in {window}",))
+        damage = read_damage(source, window, slow_ms=round(limit))
     except BadInput as error:  # there is none to read, or more than can be read here
         return Logged(None, (f"{error.seen}; {error.next_step}",))
     ours = damage.only([blue, green])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from story_stage import finish, opened, start
 
-from runbook_lib import balancer
+from runbook_lib import balancer, deployment
 from runbook_lib.analysis import LOGS, METRICS
 from runbook_lib.check import Verdict
 from runbook_lib.runbook import Runbook
-from runbook_lib.story import judging, release
+from runbook_lib.story import judging, logged, release
+from runbook_lib.views import axis
 
 LATER = 20 * 60  # seconds after which the files of a release are there
 
@@ -71,6 +73,20 @@ def test_a_release_at_once_has_nothing_to_compare() -> None:
     past = run.read(judging.retrospective, started.id)
     assert told(past, "access logs") == ["both versions had traffic at the same time for less than a minute"]
     assert {finding.source for finding in past.judgement.findings} == {METRICS}
+
+
+def test_what_is_slow_is_counted_where_no_metric_tells() -> None:
+    """Minutes are gone after a fortnight, files stay as long as somebody keeps them: the limit is nearly the same."""
+    run, bad = released("0.03")
+    run.account.clock.sleep(LATER)
+    pair, found = balancer.read_pair(run.account, run.system), deployment.read_deployment(run.account, run.system, bad)
+    who = axis.roles(found, run.system.target_groups[0], run.system.target_groups)
+    end = found.completed or run.account.clock.now()
+    counted = logged.read(run.account, pair, who, found, end, slow_ms=None).observed
+    known = run.read(judging.retrospective, bad).logs.observed
+    assert counted is not None
+    assert known is not None
+    assert counted.slow_ms == pytest.approx(known.slow_ms, rel=0.05)
 
 
 def test_a_long_bake_is_judged_by_what_was_ten_minutes_ago() -> None:
