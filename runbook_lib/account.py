@@ -14,7 +14,8 @@ from runbook_lib import __version__
 from runbook_lib.clock import Clock, WallClock
 from runbook_lib.errors import BadInput, Refused
 from runbook_lib.git import Git
-from runbook_lib.params import Existing, Owned, Params
+from runbook_lib.params import Params
+from runbook_lib.sections import Existing, Owned
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"

@@ -9,8 +9,8 @@ from typing import Any
 from runbook_lib.account import Account
 from runbook_lib.balancer import LISTENER
 from runbook_lib.inventory import Item
-from runbook_lib.params import Release
 from runbook_lib.planning import change, make
+from runbook_lib.sections import Release
 from runbook_lib.step import Made, Step
 from runbook_lib.system import System, tag_list
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.errors import Refused, RunbookError
-from runbook_lib.params import Owned
+from runbook_lib.sections import Owned
 
 if TYPE_CHECKING:
     from runbook_lib.account import Account

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from runbook_lib.account import Account
-from runbook_lib.params import Existing, Params
+from runbook_lib.params import Params
+from runbook_lib.sections import Existing
 
 if TYPE_CHECKING:
     from runbook_lib.application import Application

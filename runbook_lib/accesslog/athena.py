@@ -31,8 +31,8 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, RunbookError
 from runbook_lib.inventory import Item
 from runbook_lib.journal import Journal
-from runbook_lib.params import Prices
 from runbook_lib.planning import change, make
+from runbook_lib.sections import Prices
 from runbook_lib.step import Made, Plan, Step, Until, apply
 
 LEAST = 10_000_000  # bytes that a query is billed at least, and the least cut-off of a work group

@@ -35,7 +35,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
 def told(story: Story) -> str:
     """A story as text; the check that would have found it is named by its id."""
-    from runbook_lib.params import scenarios
+    from runbook_lib.sections import scenarios
 
     lines = {"symptom": story.symptom, "cause": story.cause, "remedy": story.remedy, "source": story.source}
     lines |= {"AWS says": " / ".join(story.texts)} if story.texts else {}

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.incident.look import Incident
-from runbook_lib.params import Alarms
+from runbook_lib.sections import Alarms
 from runbook_lib.table import Table, table
 
 QUICK = timedelta(minutes=2)  # a judge of every request needs no more (error rates of some percent)

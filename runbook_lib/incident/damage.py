@@ -10,7 +10,7 @@ from runbook_lib.accesslog.window import Window
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.metric import Metrics, Minute
-from runbook_lib.params import Objective
+from runbook_lib.sections import Objective
 from runbook_lib.table import Table, table
 
 PHASES = ("before", "during", "after")

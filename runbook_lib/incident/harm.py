@@ -10,7 +10,7 @@ from statistics import median
 
 from runbook_lib.accesslog.window import MINUTE
 from runbook_lib.metric import Metrics, Minute
-from runbook_lib.params import Objective
+from runbook_lib.sections import Objective
 
 CHANCE = 1e-4  # how likely so many failures may be without harm: one minute in a week
 BRIDGE = timedelta(minutes=3)  # good minutes between bad ones that do not end an incident

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from runbook_lib.deployment import Deployment
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.told import Entry, Timeline
-from runbook_lib.params import Alarms
+from runbook_lib.sections import Alarms
 from runbook_lib.table import Table, table
 
 # Calls by which somebody, or a service, goes back or changes course.

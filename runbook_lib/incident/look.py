@@ -28,7 +28,7 @@ from runbook_lib.incident.told import Entry, Timeline, Told, refusal, timeline
 from runbook_lib.incident.window import MINUTE_POINTS
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
-from runbook_lib.params import Alarms, Objective
+from runbook_lib.sections import Alarms, Objective
 from runbook_lib.system import System
 
 METRICS = "CloudWatch metrics"

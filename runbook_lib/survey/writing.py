@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runbook_lib import params, yamlfile
+from runbook_lib import params, sections, yamlfile
 from runbook_lib.documents.imageuri import image_uri
 from runbook_lib.survey.found import Found, Source
 
@@ -139,7 +139,7 @@ def _balancer(found: Found) -> dict[str, Any]:
             health.get("Matcher", {}).get("HttpCode"),
         )
         check = {key: value for key, value in zip(CHECK, values, strict=True) if value is not None}
-        told |= {"health": _fitting(params.HealthCheck, check)}
+        told |= {"health": _fitting(sections.HealthCheck, check)}
     return told
 
 
@@ -153,7 +153,7 @@ def _service(found: Found) -> dict[str, Any]:
         "port": found.port,
         "grace_seconds": found.grace,
     }
-    return _fitting(params.Service, {key: value for key, value in told.items() if value != ""})
+    return _fitting(sections.Service, {key: value for key, value in told.items() if value != ""})
 
 
 def _pipeline(found: Found) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _pipeline(found: Found) -> dict[str, Any]:
     if delivery is None:
         return {}
     told = {"placeholder": delivery.placeholder, "type": delivery.kind, "mode": delivery.mode}
-    return _fitting(params.Pipeline, {key: value for key, value in told.items() if value})
+    return _fitting(sections.Pipeline, {key: value for key, value in told.items() if value})
 
 
 def _release(found: Found) -> dict[str, Any]:
@@ -176,15 +176,15 @@ def _release(found: Found) -> dict[str, Any]:
         value = steps.get(f"{kind if kind == 'canary' else 'linear'}{name}")
         told |= {key: value} if value else {}
     told |= {"ready_wait_minutes": group.ready_wait, "termination_wait_minutes": group.termination_wait}
-    return _fitting(params.Release, told)
+    return _fitting(sections.Release, told)
 
 
-def _fitting(model: type[params.Section], told: Mapping[str, Any]) -> dict[str, Any]:
+def _fitting(model: type[sections.Section], told: Mapping[str, Any]) -> dict[str, Any]:
     """The values that the parameters can hold; one that they cannot keeps its default, and a comment says so."""
     return {key: value if _fits(model, key, value) else _Left(value) for key, value in told.items()}
 
 
-def _fits(model: type[params.Section], key: str, value: Any) -> bool:
+def _fits(model: type[sections.Section], key: str, value: Any) -> bool:
     from pydantic import ValidationError
 
     try:

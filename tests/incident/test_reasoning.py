@@ -24,7 +24,7 @@ from runbook_lib.incident.told import Entry, Told, timeline
 from runbook_lib.incident.window import window
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
-from runbook_lib.params import Objective
+from runbook_lib.sections import Objective
 
 T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PAIR = ("a", "b")

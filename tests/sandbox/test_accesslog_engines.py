@@ -31,9 +31,9 @@ from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
-from runbook_lib.params import Prices
 from runbook_lib.removal import REMOVALS, Removal
 from runbook_lib.sandbox import Sandbox, Settings
+from runbook_lib.sections import Prices
 from runbook_lib.step import Plan, apply
 from runbook_lib.story.teardown import ORDER
 from tests.logs_made import ACCOUNT, ELB, REGION, START, Recipe, Truth, key, make

@@ -14,9 +14,10 @@ from runbook_lib import application, connection, inventory, pipeline, repository
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed, GateClosed
 from runbook_lib.journal import Journal
-from runbook_lib.params import Params, Repository
+from runbook_lib.params import Params
 from runbook_lib.runbook import SAMPLE
 from runbook_lib.sandbox import Sandbox
+from runbook_lib.sections import Repository
 from runbook_lib.step import Applied, Plan, Step, apply
 from runbook_lib.story import provision
 

@@ -8,8 +8,8 @@ import pytest
 from story_stage import finish, opened, scaled, start
 
 from runbook_lib import bracket, lease, scaling
-from runbook_lib.params import Owned
 from runbook_lib.runbook import Runbook
+from runbook_lib.sections import Owned
 from runbook_lib.story import release
 
 

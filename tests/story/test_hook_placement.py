@@ -16,8 +16,8 @@ from runbook_lib.errors import BadInput
 from runbook_lib.hook import placement
 from runbook_lib.hook.placement import CALLED, Placement, Way
 from runbook_lib.inventory import read_inventory
-from runbook_lib.params import Release
 from runbook_lib.runbook import Runbook
+from runbook_lib.sections import Release
 from runbook_lib.step import Plan
 from runbook_lib.story import release
 

@@ -12,6 +12,7 @@ PACKAGE = "runbook_lib"
 # From the ground up: a module imports from its own layer and from those above it in this list, never from one below.
 LAYERS = (
     {"errors", "clock", "suggest"},
+    {"sections"},
     {"yamlfile", "params", "journal", "documents", "application", "git"},
     {"account"},
     {"inventory", "ownership", "system", "wait", "step", "check", "gate", "planning", "handle", "table"},

@@ -14,8 +14,8 @@ from typing import Any
 from runbook_lib import yamlfile
 from runbook_lib.check import Verdict
 from runbook_lib.errors import BadInput
-from runbook_lib.params import SCENARIOS, SERVING_ALL, scenarios
 from runbook_lib.preflight.story import stories
+from runbook_lib.sections import SCENARIOS, SERVING_ALL, scenarios
 from runbook_lib.suggest import did_you_mean
 
 COMMON, UNPLAYED = SERVING_ALL  # what every fault may read; why the other failure modes have none
