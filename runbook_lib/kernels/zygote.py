@@ -28,6 +28,7 @@ LAUNCHER = ["-m", "ipykernel_launcher"]
 INLINE = "module://matplotlib_inline.backend_inline"
 STORY = (
     "capacity",
+    "counting",
     "delivery",
     "forecasting",
     "incident",

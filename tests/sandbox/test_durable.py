@@ -182,6 +182,11 @@ def _seen(world: RemoteSandbox) -> dict[str, tuple[str, Any]]:
     ids = deploy.list_deployments(applicationName=NAME, deploymentGroupName=NAME)["deployments"]
     if not ids:
         return {}
-    found = deploy.batch_get_deployment_targets(deploymentId=ids[0], targetIds=[f"{NAME}:{NAME}"])["deploymentTargets"]
+    try:
+        found = deploy.batch_get_deployment_targets(deploymentId=ids[0], targetIds=[f"{NAME}:{NAME}"])[
+            "deploymentTargets"
+        ]
+    except deploy.exceptions.DeploymentNotStartedException:  # it is Created for a moment
+        return {}
     events = found[0]["ecsTarget"]["lifecycleEvents"] if found else []
     return {one["lifecycleEventName"]: (one["status"], one["startTime"]) for one in events if "startTime" in one}
