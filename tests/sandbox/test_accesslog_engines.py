@@ -125,15 +125,14 @@ def test_damage_is_the_same_too(stage: Stage, tmp_path: Path) -> None:
 def scheduler() -> Iterator[str]:
     """Two workers in processes of their own."""
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", memory_limit=0
-        ) as cluster,
-    ):
-        patch.setenv("PYTHONPATH", paths)
+    before = dict(os.environ)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", memory_limit=0
+    ) as cluster:
         yield cluster.scheduler_address
+    # distributed leaves what it told its workers, PYTHONHASHSEED among it, in this process.
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.mark.parametrize("seed", range(20))
