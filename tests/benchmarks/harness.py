@@ -51,14 +51,14 @@ def seconds(command: Sequence[str], *, environment: Mapping[str, str] | None = N
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
+    if done.returncode != code:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return time.perf_counter() - began
 
 
-def told(command: Sequence[str]) -> str:
-    """What a command prints; raises when it fails."""
+def told(command: Sequence[str], *, code: int = 0) -> str:
+    """What a command prints; raises when it ends with another exit code."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    if done.returncode != code:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
