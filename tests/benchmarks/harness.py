@@ -51,7 +51,7 @@ def seconds(command: Sequence[str], *, environment: Mapping[str, str] | None = N
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
     )
-    if done.returncode != code:
+    if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return time.perf_counter() - began
 
