@@ -227,7 +227,7 @@ class Prices(Section):
     alarm_month: float = 0.10
     pipeline_month: float = 1.0
     registry_gb_month: float = 0.10
-    athena_terabyte: float = 5.0  # that queries read
+    athena_terabyte: float = 5.0  # 10**12 bytes that queries read (athena.guide, Athena basics: pricing model)
 
 
 class Disturbance(Section):

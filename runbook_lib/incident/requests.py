@@ -50,7 +50,10 @@ BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
 
 @dataclass(frozen=True)
 class Served:
-    """What a role served in a phase, exactly: requests, failures by their origin, slow answers, percentiles in ms."""
+    """What a revision served in a role and phase: requests, failures by origin, slow answers, exact percentiles in ms.
+
+    The revision is None where nobody remembers it.
+    """
 
     phase: str
     role: str
@@ -61,6 +64,7 @@ class Served:
     p50: float | None
     p95: float | None
     p99: float | None
+    revision: str | None = None  # looks that were kept before it was told lack it
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Requests:
             {
                 "phase": one.phase,
                 "role": one.role,
+                "revision": one.revision,
                 "requests": one.requests,
                 "5xx of the load balancer": one.elb_5xx,
                 "5xx of a target": one.target_5xx,
@@ -187,21 +192,21 @@ def _of_others(counted: Histogram, groups: Mapping[str, str]) -> Iterator[str]:
 def _served(
     found: Histogram, harm: Harm, tenures: Sequence[Tenure], groups: Mapping[str, str], slow: int
 ) -> tuple[Served, ...]:
-    """By phase and role: cut where a phase or a role begins or ends."""
+    """By phase, role and revision: cut where a phase or a role begins or ends."""
     edges = sorted({found.window.start, harm.start, harm.end, found.window.end, *_edges(tenures, found.window)})
-    parts: dict[tuple[int, str], list[tuple[str, datetime, datetime]]] = {}
+    parts: dict[tuple[int, str, str], list[tuple[str, datetime, datetime]]] = {}
     for start, end in pairwise(edges):
         phase = 0 if start < harm.start else 1 if start < harm.end else 2
         for arn, name in groups.items():
             tenure = role_of(tenures, name, start)
             if tenure:
-                parts.setdefault((phase, tenure.role), []).append((arn, start, end))
+                parts.setdefault((phase, tenure.role, tenure.revision or ""), []).append((arn, start, end))
     told = []
-    for (phase, role), pieces in sorted(parts.items()):
+    for (phase, role, revision), pieces in sorted(parts.items()):
         own = [found.only([arn]).between(start, end) for arn, start, end in pieces]
         merged = _joined(found, own)
         if merged.requests:
-            told.append(_of(merged, ("before", "during", "after")[phase], role, slow))
+            told.append(_of(merged, ("before", "during", "after")[phase], role, revision or None, slow))
     return tuple(told)
 
 
@@ -220,9 +225,10 @@ def _joined(whole: Histogram, parts: Sequence[Histogram]) -> Histogram:
     return replace(whole, **columns)
 
 
-def _of(found: Histogram, phase: str, role: str, slow: int) -> Served:
+def _of(found: Histogram, phase: str, role: str, revision: str | None, slow: int) -> Served:
     p50, p95, p99 = (found.percentile(percent) for percent in (50, 95, 99))
-    return Served(phase, role, found.requests, found.elb_5xx, found.target_5xx, found.slow(slow), p50, p95, p99)
+    counts = (found.requests, found.elb_5xx, found.target_5xx, found.slow(slow))
+    return Served(phase, role, *counts, p50, p95, p99, revision)
 
 
 def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]]:

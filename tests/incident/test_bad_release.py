@@ -85,6 +85,7 @@ def test_the_access_log_says_the_same_as_the_metrics(story: Story) -> None:
     assert seen is not None
     assert hurt is not None
     during = {one.role: one for one in seen.served if one.phase == "during"}
+    assert (during["blue"].revision, during["green"].revision) == ("orders:3", "orders:4")
     for role in ("blue", "green"):
         one = during[role]
         assert one.requests == hurt.sum("requests", role=role)

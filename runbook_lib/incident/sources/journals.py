@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from runbook_lib.accesslog.window import Window
+from runbook_lib.check import Verdict
 from runbook_lib.incident.told import Entry, Told
 from runbook_lib.journal import Entry as Line
 
@@ -47,7 +48,7 @@ def _entries(line: Line) -> Iterator[Entry]:
     if line.kind == "step" and told.get("done"):
         action = told["call"].partition(":")[2]
         yield Entry(at, "change", f"runbook: {action} {told['touches']}", SOURCE, f"call {action}")
-    elif line.kind == "checks":
+    elif line.kind == "checks" and told["verdict"] != str(Verdict.SKIP):  # nothing was asked: nothing happened
         yield Entry(at, "run", f"{told['title']}: {told['verdict']}", SOURCE, f"checks {told['title']} {line.number}")
     elif line.kind == "gate":
         what = "opened" if told.get("opened") else "closed"

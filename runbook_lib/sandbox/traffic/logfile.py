@@ -20,6 +20,7 @@ from runbook_lib.sandbox.traffic.accesslog import Minute, Origin
 from runbook_lib.sandbox.traffic.tally import Tally
 
 LEVEL = 3  # of compression of the lines
+SMALL = 1 << 20  # bytes of a file that is kept for the next reader
 # What a file takes at most. Measured: 74 to 88 bytes a line where there are more than a hundred, and about 700 for the
 # first ones; most of it is what differs in each line (trace, connection, two times, client).
 FIRST, EACH = 1200, 104
@@ -56,14 +57,17 @@ class Modelled:
 
     def made(self) -> bytes:
         """The file itself."""
-        return _made(self)
+        return _again(self) if self.size <= SMALL else _once(self)
 
 
-@lru_cache(maxsize=1)  # a large file is read in parts
 def _made(file: Modelled) -> bytes:
     minutes, origin, seed = pickle.loads(zlib.decompress(file.recipe.read()))
     lines = (line for minute in minutes for line in synthesis.lines(minute, origin, seed=seed))
     return compressed(lines, at=file.delivered, size=file.size)
+
+
+_once = lru_cache(maxsize=1)(_made)  # a large file is read in parts
+_again = lru_cache(maxsize=32)(_made)  # a look back reads the same files for each of its questions
 
 
 def _of_node(minute: Minute, zone: str) -> Tally:

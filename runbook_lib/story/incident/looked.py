@@ -34,6 +34,7 @@ class Look:
     bad_commit: str | None  # that waits to be deployed again
     logs: bool  # whether the load balancer writes access logs
     kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
+    earlier: bool = False  # whether it is an earlier look that was read again
 
 
 def find_window(account: Account, system: System, since: str, until: str) -> Window:
@@ -63,9 +64,10 @@ def read(
     """
     journals = tuple(journals)
     lb = balancer.read_balancer(account, system)
+    earlier = bool(saved) or look.expired(account, chosen)
     if saved:
         seen, place = evidence.load(Path(saved)), saved
-    elif look.expired(account, chosen):
+    elif earlier:
         known = evidence.covering(_runs(journals), system.service, chosen)
         if not known:
             raise CheckFailed(
@@ -83,7 +85,7 @@ def read(
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
-    return Look(found, _bad_commit(account, system), lb.logging_to is not None, place)
+    return Look(found, _bad_commit(account, system), lb.logging_to is not None, place, earlier)
 
 
 def _tell(progress: Progress, now: accesslog.Progress) -> None:

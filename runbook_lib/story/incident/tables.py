@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runbook_lib import deployment
 from runbook_lib.account import Account
-from runbook_lib.incident import actions, look
+from runbook_lib.incident import actions
 from runbook_lib.incident import causes as reasons
 from runbook_lib.incident import changed as differing
 from runbook_lib.incident import damage as hurting
@@ -127,9 +127,8 @@ def judged(account: Account, system: System, found: Look) -> Table:
     releases = [one for one in seen.deployments if not one.goes_back]
     if not releases:
         return table(judging.PAST, [{"what": "verdict", "seen": "no release in the window"}])
-    if look.expired(account, seen.window):
-        told = f"not asked: minutes are kept for {look.MINUTE_POINTS.days} days"
-        return table(judging.PAST, [{"what": "verdict", "seen": told}])
+    if found.earlier:
+        return table(judging.PAST, [{"what": "verdict", "seen": f"not asked: {found.kept_in} is an earlier look"}])
     return judging.retrospective(account, system, releases[-1].id).table()
 
 
