@@ -38,7 +38,11 @@ def connect(work: Path, *, threads: int) -> DuckDBPyConnection:
 
 def is_large(files: Iterable[LogFile]) -> bool:
     """Whether compiling pays for these files; the optional extra `fast` must be here too."""
-    return sum(file.size for file in files) >= LARGE and all(map(find_spec, ("numba", "zlib_ng")))
+    return sum(file.size for file in files) >= LARGE and _compiles()
+
+
+def _compiles() -> bool:
+    return all(map(find_spec, ("numba", "zlib_ng")))
 
 
 def count(
@@ -46,7 +50,7 @@ def count(
 ) -> FileCount:
     """Write the rows of a question about a file into `made`; `large` asks for the compiled pass where there is one."""
     packed = _is_packed(file, path)
-    if large and question == HISTOGRAM and all(map(find_spec, ("numba", "zlib_ng"))):
+    if large and question == HISTOGRAM and _compiles():  # a worker may lack what its client has
         found = _compiled(db, file.name, path, question, made, packed=packed)
         if found is not None:
             return found
@@ -108,10 +112,7 @@ def _count(db: DuckDBPyConnection, path: Path, question: Question, made: Path, *
     """Lines, their bytes, and how many were rejected."""
     sql = question.sql(lines_of(path, packed=packed), DUCKDB)
     db.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {sql}")
-    good, all_of_them = ("minute IS NOT NULL", "true")
-    if question.slow_ms is not None:
-        good, all_of_them = "value = ''", "dimension = 'reason'"
-    told = f"SELECT sum(n), sum(octets), sum(n) FILTER (NOT ({good})) FROM counted WHERE {all_of_them}"
+    told = f"SELECT sum(n), sum(octets), sum(n) FILTER (NOT ({question.good})) FROM counted WHERE {question.each}"
     lines, octets, rejected = db.execute(told).fetchall()[0]
     rows = f"SELECT * EXCLUDE (octets) FROM counted WHERE minute IS NOT NULL ORDER BY {', '.join(question.keys)}"
     db.execute(f"COPY ({rows}) TO {quoted(str(made))} (FORMAT parquet)")

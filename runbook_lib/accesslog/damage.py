@@ -16,6 +16,7 @@ from runbook_lib.suggest import did_you_mean
 if TYPE_CHECKING:
     import numpy
 
+    from runbook_lib.accesslog.merging import Rows
     from runbook_lib.accesslog.reading import Coverage
 
 
@@ -121,18 +122,14 @@ SUMS = ("n", "elb_5xx", "target_5xx", "slow")
 COLUMNS = ("minute", "group", "dimension", "value", *SUMS, "folded")
 
 
-def as_damage(rows: dict[str, Any], window: Window, slow_ms: int, coverage: Coverage) -> Damage:
+def as_damage(rows: Rows, window: Window, slow_ms: int, coverage: Coverage) -> Damage:
     """The merged rows of the question; those that only tell of rejected lines have no minute and are not among them."""
-    import numpy
-
-    value: Any = numpy.ma.getdata(rows["value"]).astype("O")
-    value[numpy.ma.getmaskarray(rows["value"])] = None
     return Damage(
-        minute=rows["minute"].astype("datetime64[m]").astype("i8"),
-        group=rows["grp"].astype(str),
-        dimension=rows["dimension"].astype(str),
-        value=value,
-        **{name: rows[name].astype("i8") for name in (*SUMS, "folded")},
+        minute=rows.minutes(),
+        group=rows.texts("grp"),
+        dimension=rows.texts("dimension"),
+        value=rows.texts("value"),
+        **{name: rows[name] for name in (*SUMS, "folded")},
         slow_ms=slow_ms,
         window=window,
         coverage=coverage,

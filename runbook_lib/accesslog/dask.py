@@ -7,7 +7,10 @@ read with boto3, for s3fs and dask-cloudprovider do not go with the boto3 of tod
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook_lib.accesslog.counting import connect, count, is_large
 from runbook_lib.accesslog.files import LogFile, LogSource, Opener
-from runbook_lib.accesslog.reading import Counted, Meter, Tell
+from runbook_lib.accesslog.reading import Counted, Reading, Tell
 from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
 from runbook_lib.accesslog.statements import Question
 from runbook_lib.accesslog.window import Window
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 CONNECT = 30  # seconds until a scheduler must have answered
+MOST_BYTES = 64 << 20  # of files in a task: seconds of work, which a kill loses
 
 
 @dataclass(frozen=True)
@@ -45,32 +49,24 @@ class Dask:
         shelf: Shelf,
         tell: Tell | None,
     ) -> Counted:
-        meter, found, opener = Meter(files, tell), dict[str, FileCount](), source.remote()
-        rows = {file.name: shelf.counted(source.place, file, question.name) for file in files}
+        reading, opener = Reading(question, source, files, shelf, tell), source.remote()
+        large = is_large(reading.missing)
         with self._client() as client:
-            running: dict[Any, LogFile] = {}
-            large = is_large(files)
-            for file in files:
-                known = shelf.find(rows[file.name])
-                if known is None:
-                    running[client.submit(counted_there, opener, file, question, large, pure=False)] = file
-                else:
-                    found[file.name] = known
-                    meter.done(file, fresh=False)
+            batches = _batches(reading.missing, sum(client.nthreads().values()))
+            running = {
+                client.submit(counted_there, opener, batch, question, large, pure=False): batch for batch in batches
+            }
             try:
                 for task in _completed(client, list(running)):
-                    file = running[task]
-                    content, told = task.result()
-                    made = shelf.work / rows[file.name].name
-                    made.write_bytes(content)
-                    shelf.keep(rows[file.name], made, told)
-                    found[file.name] = told
-                    meter.done(file, fresh=True)
+                    batch = running.pop(task)
+                    for file, (content, note) in zip(batch, task.result(), strict=True):
+                        reading.made(file).write_bytes(content)
+                        reading.done(file, reading.keep(file, note))
                     task.release()
-            except BaseException:  # Ctrl-C or a file that cannot be read: the workers need not go on
-                client.cancel(list(running))
-                raise
-        return Counted(tuple(rows.values()), tuple(found[file.name] for file in files))
+            finally:
+                if running:  # Ctrl-C or a file that cannot be read: the workers need not go on
+                    client.cancel(list(running))
+        return reading.counted()
 
     def _client(self) -> Any:
         try:
@@ -93,19 +89,47 @@ def _completed(client: Any, tasks: list[Any]) -> Any:
     return as_completed(tasks, loop=client.loop)
 
 
-def counted_there(opener: Opener, file: LogFile, question: Question, large: bool) -> tuple[bytes, FileCount]:
-    """On a worker: the counts of a file as the content of a Parquet file, and its note."""
-    with shelf(None) as own:
-        path, made = opener.fetch(file, own.work), own.work / "counts.parquet"
-        with _database().cursor() as db:
-            told = count(db, file, path, question, made, large=large)
-        return made.read_bytes(), told
+def _batches(files: Sequence[LogFile], threads: int) -> Iterator[tuple[LogFile, ...]]:
+    """Files that are sent together: each time half of a fair share of what is left, so that all threads end alike.
+
+    To send a task takes some milliseconds of everybody's time (guided self-scheduling: Polychronopoulos and Kuck 1987).
+    """
+    left, batch, room = sum(file.size for file in files), list[LogFile](), 0.0
+    for file in files:
+        if not batch:
+            room = min(left / (2 * threads), MOST_BYTES)
+        batch.append(file)
+        room -= file.size
+        left -= file.size
+        if room <= 0:
+            yield tuple(batch)
+            batch = []
+    if batch:
+        yield tuple(batch)
+
+
+def counted_there(
+    opener: Opener, files: tuple[LogFile, ...], question: Question, large: bool
+) -> list[tuple[bytes, FileCount]]:
+    """On a worker: the counts of each file as the content of a Parquet file, and its note."""
+    found = []
+    with shelf(None) as own, _database().cursor() as db:
+        made = own.work / "counts.parquet"
+        for file in files:
+            path = opener.fetch(file, own.work)
+            note = count(db, file, path, question, made, large=large)
+            if path.is_relative_to(own.work):
+                path.unlink()
+            found.append((made.read_bytes(), note))
+    return found
 
 
 @cache
 def _database() -> DuckDBPyConnection:
     """One for all tasks of a worker: to open one takes as long as to count some thousand lines."""
-    return connect(Path(tempfile.mkdtemp(prefix="reading-")), threads=1)
+    work = tempfile.mkdtemp(prefix="reading-")
+    atexit.register(shutil.rmtree, work, ignore_errors=True)
+    return connect(Path(work), threads=1)
 
 
 def _wrong(seen: str, next_step: str) -> BadInput:

@@ -13,6 +13,7 @@ from runbook_lib.accesslog.window import Window
 if TYPE_CHECKING:
     import numpy
 
+    from runbook_lib.accesslog.merging import Rows
     from runbook_lib.accesslog.reading import Coverage
 
 NO_GROUP = "-"  # a redirect, a fixed answer or a malformed request: no target group was chosen
@@ -140,25 +141,10 @@ class Histogram:
 COLUMNS = ("minute", "group", "status", "answered", "ms", "n")
 
 
-def as_histogram(rows: dict[str, Any], window: Window, coverage: Coverage) -> Histogram:
+def as_histogram(rows: Rows, window: Window, coverage: Coverage) -> Histogram:
     """The merged rows of the question as a histogram."""
-    import numpy
-
-    groups, group = _numbered(rows["grp"])
-    minutes, place = _numbered(rows["minute"])
-    minute = numpy.array(minutes, dtype="datetime64[m]").astype("i8")[place]
-    numbers = {name: rows[name].astype("i8") for name in ("status", "answered", "ms", "n")}
-    return Histogram(groups, minute, group, **numbers, window=window, coverage=coverage)
-
-
-def _numbered(texts: Any) -> tuple[tuple[str, ...], Any]:
-    """The few texts that are among many, in order, and for each of the many the place of its text."""
-    import numpy
-
-    many = texts.tolist()
-    few = tuple(sorted(set(many)))
-    places = {text: place for place, text in enumerate(few)}
-    return few, numpy.fromiter((places[text] for text in many), dtype="i8", count=len(many))
+    numbers = {name: rows[name] for name in ("status", "answered", "ms", "n")}
+    return Histogram(rows.names["grp"], rows.minutes(), rows["grp"], **numbers, window=window, coverage=coverage)
 
 
 def percentile(values: Any, counts: Any, percent: float) -> float | None:

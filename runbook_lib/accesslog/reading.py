@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runbook_lib.accesslog import files as names
-from runbook_lib.accesslog.counting import connect, quoted
 from runbook_lib.accesslog.damage import Damage, as_damage
 from runbook_lib.accesslog.files import LogFile, LogSource
 from runbook_lib.accesslog.histogram import Histogram, as_histogram
+from runbook_lib.accesslog.merging import merged
 from runbook_lib.accesslog.shelf import FileCount, Reject, Shelf, shelf
 from runbook_lib.accesslog.statements import HISTOGRAM, Question, damage
 from runbook_lib.accesslog.window import Window
@@ -128,8 +128,8 @@ def read_access_logs(
     """
     with shelf(cache) as kept:
         files, found = _ask(HISTOGRAM, source, window, engine, kept, tell, most_bytes)
-        rows = _merged(HISTOGRAM, found, window, kept)
-        coverage = _coverage(source, window, files, found.files, int(sum(rows["n"])))
+        rows = merged(HISTOGRAM, found.rows, window, kept.work)
+        coverage = _coverage(source, window, files, found.files, int(rows["n"].sum()))
     return as_histogram(rows, window, coverage)
 
 
@@ -152,9 +152,9 @@ def read_damage(
     question = damage(slow_ms)
     with shelf(cache) as kept:
         files, found = _ask(question, source, window, engine, kept, tell, most_bytes)
-        rows = _merged(question, found, window, kept)
+        rows = merged(question, found.rows, window, kept.work)
         # Every request has one status, so those rows hold each once; folded rows are part of the sum.
-        counted = int(sum(rows["n"][rows["dimension"] == "status"]))
+        counted = int(rows["n"][rows.texts("dimension") == "status"].sum())
         coverage = _coverage(source, window, files, found.files, counted)
     return as_damage(rows, window, slow_ms, coverage)
 
@@ -180,26 +180,6 @@ def _ask(
             next_step="narrow the window, or raise most_bytes; Dask and Athena share the work among machines",
         )
     return files, (engine or DuckDB()).count(question, source, files, window, kept, tell)
-
-
-def _merged(question: Question, found: Counted, window: Window, kept: Shelf) -> dict[str, Any]:
-    """The rows of all files added up, in the order of their keys: one numpy array a column."""
-    keys, sums = ", ".join(question.keys), ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in question.sums)
-    if not found.rows:
-        return _nothing(question)
-    paths = ", ".join(quoted(str(path)) for path in found.rows)
-    sql = f"""SELECT {keys}, {sums} FROM read_parquet([{paths}])
-        WHERE minute >= {quoted(window.first)} AND minute < {quoted(window.behind)} GROUP BY {keys} ORDER BY {keys}"""
-    with connect(kept.work, threads=1) as db:
-        return dict(db.execute(sql).fetchnumpy())
-
-
-def _nothing(question: Question) -> dict[str, Any]:
-    import numpy
-
-    return {
-        name: numpy.array([], dtype="O" if name in question.keys else "i8") for name in (*question.keys, *question.sums)
-    }
 
 
 def _coverage(
@@ -233,19 +213,44 @@ def _samples(found: Iterable[FileCount]) -> Iterator[Reject]:
             yield reject
 
 
-class Meter:
-    """Counts files as they are done, and tells."""
+class Reading:
+    """The files of a question as an engine counts them: those that nobody counted before, and how far it has come."""
 
-    def __init__(self, files: Sequence[LogFile], tell: Tell | None) -> None:
-        self._tell, self._began = tell, time.monotonic()
-        self._of_files, self._of_bytes = len(files), sum(file.size for file in files)
-        self._files = self._bytes = self._fresh = 0
+    def __init__(
+        self, question: Question, source: LogSource, files: Sequence[LogFile], shelf: Shelf, tell: Tell | None
+    ) -> None:
+        self._shelf, self._tell, self._began = shelf, tell, time.monotonic()
+        self._counts = {file: shelf.counted(source.place, file, question.name) for file in files}
+        self._of_bytes = sum(file.size for file in files)
+        self._notes: dict[LogFile, FileCount] = {}
+        self._bytes = self._fresh = 0
+        known = {file: shelf.find(counts) for file, counts in self._counts.items()}
+        self.missing = [file for file, note in known.items() if note is None]
+        for file, note in known.items():
+            if note is not None:
+                self._add(file, note)
 
-    def done(self, file: LogFile, *, fresh: bool) -> None:
-        """One more is counted; `fresh` when it was read just now."""
-        self._files += 1
+    def made(self, file: LogFile) -> Path:
+        """Where the counts of a file are written first."""
+        return self._shelf.work / self._counts[file].name
+
+    def keep(self, file: LogFile, note: FileCount) -> FileCount:
+        """Put what was written there in its place, with its note; any thread may."""
+        self._shelf.keep(self._counts[file], self.made(file), note)
+        return note
+
+    def done(self, file: LogFile, note: FileCount) -> None:
+        """One that was missing is counted and kept."""
+        self._fresh += file.size
+        self._add(file, note)
+
+    def counted(self) -> Counted:
+        """All of it, once nothing is missing."""
+        return Counted(tuple(self._counts.values()), tuple(self._notes[file] for file in self._counts))
+
+    def _add(self, file: LogFile, note: FileCount) -> None:
+        self._notes[file] = note
         self._bytes += file.size
-        self._fresh += file.size if fresh else 0
         if self._tell is not None:
             seconds = time.monotonic() - self._began
-            self._tell(Progress(self._files, self._of_files, self._bytes, self._of_bytes, seconds, self._fresh))
+            self._tell(Progress(len(self._notes), len(self._counts), self._bytes, self._of_bytes, seconds, self._fresh))

@@ -56,17 +56,30 @@ DUCKDB = Dialect("string_split", "len", "regexp_matches", "strlen(line) + 1", "{
 ATHENA = Dialect("split", "cardinality", "regexp_like", "0", "element_at({array}, {number})")
 
 
+TEXTS = ("minute", "grp", "dimension", "value")  # of the keys; the others are whole numbers
+
+
 @dataclass(frozen=True)
 class Question:
     """What is counted; `name` changes whenever its answers would: cached answers bear it.
 
-    The answer's rows have `keys`, text or whole numbers, and `sums`, which merge by addition.
+    The answer's rows have `keys` and `sums`, which merge by addition.
     """
 
     name: str
     keys: tuple[str, ...]
     sums: tuple[str, ...]
     slow_ms: int | None = None  # None: no breakdown by dimensions is asked for
+
+    @property
+    def each(self) -> str:
+        """Which rows of an answer hold every line once, in SQL."""
+        return "true" if self.slow_ms is None else "dimension = 'reason'"
+
+    @property
+    def good(self) -> str:
+        """Which of those hold the lines that were counted, in SQL."""
+        return "minute IS NOT NULL" if self.slow_ms is None else "value = ''"
 
     def sql(self, lines: str, dialect: Dialect, *, file: str = "''") -> str:
         """The statement over a table or query of lines; `file` is what tells files apart."""

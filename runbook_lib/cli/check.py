@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runbook_lib.cli import output
 from runbook_lib.cli.arguments import add_settings, add_yes, agree
 from runbook_lib.errors import BadInput, CheckFailed
 
@@ -47,23 +48,11 @@ def carry_out(arguments: argparse.Namespace) -> int:
     everything = arguments.format == "tree" and arguments.all
     text = shown.tree(found, all_answers=True) if everything else exports.FORMATS[arguments.format](found)
     if arguments.output:
-        _write(arguments.output, text + "\n")
+        output.write(arguments.output, text + "\n")
         print(f"{shown.summary(found)}\n{arguments.output}")
     else:
         print(text)
     return CheckFailed.exit_code if found.verdict > Verdict.SKIP else 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(
-            where=f"--output {path}",
-            seen=f"it cannot be written ({error.strerror})",
-            wanted="a file in a folder that is there",
-            next_step="name another file",
-        ) from error
 
 
 def _fixed(arguments: argparse.Namespace) -> Report:

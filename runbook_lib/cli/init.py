@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runbook_lib.cli import output
 from runbook_lib.errors import BadInput, Refused
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
     }
     _free(texts, overwrite=arguments.overwrite)
     for path, text in texts.items():
-        _write(path, text)
+        output.write(path, text, make_folder=True)
     print(drawing.tree(found))
     print(f"\nparameters: {file}\npicture:    {file.with_suffix('.md')}\nnext:       runbook check -f {file}")
     return 0
@@ -77,19 +78,6 @@ def _usual(found: Found) -> Path:
 
     folder = Path("params")
     return (folder if folder.is_dir() else Path()) / f"{own_name(found)}.yaml"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(
-            where=str(path),
-            seen=f"it cannot be written ({error.strerror})",
-            wanted="a file in a folder that can be written to",
-            next_step="name another file: --output FILE",
-        ) from error
 
 
 def _free(texts: dict[Path, str], *, overwrite: bool) -> None:

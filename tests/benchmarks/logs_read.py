@@ -6,8 +6,11 @@ of the reading alone, after what it needs was imported: in a notebook it is warm
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,16 +35,39 @@ def ours(threads: int) -> Callable[[Path], Told]:
 
 
 def dask(workers: int) -> Callable[[Path], Told]:
-    """This package on a cluster of this machine, which is ready before the clock starts."""
+    """This package on a cluster of this machine, started as the README says and ready before the clock starts."""
     import distributed
 
     from runbook_lib.accesslog.dask import Dask
 
-    cluster = distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", memory_limit=0
-    )
-    distributed.Client(cluster, set_as_default=False).run(_warm)
-    return lambda folder: _told(_read(folder, Dask(cluster.scheduler_address)))
+    work = tempfile.mkdtemp(prefix="cluster-")
+    told = Path(work) / "scheduler.json"
+    scheduler = _start(work, "scheduler", "--port", "0", "--scheduler-file", str(told))
+    while not told.exists():
+        if scheduler.poll() is not None:
+            raise RuntimeError(f"dask scheduler ended with {scheduler.returncode}")
+        time.sleep(0.05)
+    for _ in range(workers):
+        _start(work, "worker", "--scheduler-file", str(told), "--no-nanny", "--nthreads", "1")
+    client = distributed.Client(scheduler_file=str(told), set_as_default=False)
+    client.wait_for_workers(workers, timeout=60)
+    client.run(_warm)
+    _warm()
+    return lambda folder: _told(_read(folder, Dask(client.scheduler.address)))
+
+
+def _start(work: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """A process of the cluster, which ends with this one."""
+    command = (str(Path(sys.executable).with_name("dask")), *arguments, "--host", "127.0.0.1", "--no-dashboard")
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+    started = subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.DEVNULL)
+    atexit.register(_end, started)
+    return started
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    started.terminate()
+    started.wait(10)
 
 
 def _warm() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import stories
 
+from runbook_lib import balancer
 from runbook_lib.account import Account
 from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.journal import Journal
@@ -47,9 +48,10 @@ def missing(look: Look, source: str = "access logs") -> str:
     return next((gap.missing for gap in look.incident.timeline.gaps if gap.source == source), "")
 
 
-def harm_is_told(look: Look, system: System, words: str) -> bool:
+def harm_is_told(look: Look, story: Story, words: str) -> bool:
     """The rest of the story is there, and both forms of the report say what is not."""
-    document = incident.document(system, look)
+    account, system, _ = story
+    document = incident.document(account, system, look)
     said = [words in form.replace("\\", "") for form in (document.html(), document.markdown())]
     return look.incident.harm is not None and bool(look.incident.causes) and all(said)
 
@@ -98,7 +100,7 @@ def test_a_log_that_is_switched_on_but_empty(story: Story) -> None:
     with logging_to(story, system.access_log_bucket, "elsewhere"):
         look = again(story)
     assert "there is no log at all; wanted: files of that time; correct window, load balancer" in missing(look)
-    assert harm_is_told(look, system, "there is no log at all")
+    assert harm_is_told(look, story, "there is no log at all")
 
 
 def test_a_log_in_a_bucket_that_is_not_there(story: Story) -> None:
@@ -106,7 +108,7 @@ def test_a_log_in_a_bucket_that_is_not_there(story: Story) -> None:
     with logging_to(story, "nowhere-at-all"):
         look = again(story)
     assert missing(look) == "no bucket nowhere-at-all; wanted: the bucket of the log; correct its name"
-    assert harm_is_told(look, story[1], "no bucket nowhere-at-all")
+    assert harm_is_told(look, story, "no bucket nowhere-at-all")
 
 
 def error(code: str, operation: str, **headers: str) -> Exception:
@@ -140,7 +142,7 @@ def test_a_log_that_may_not_be_read_or_lies_elsewhere(
     monkeypatch.setattr(account.client("s3"), "get_paginator", lambda _: pages)
     look = again(story)
     assert re.search(words, missing(look))
-    assert harm_is_told(look, system, "; wanted: ")
+    assert harm_is_told(look, story, "; wanted: ")
     asked_for = "Let the runbooks read access logs" in str(incident.todo(account, system, look))
     assert asked_for == (code == "AccessDenied")
 
@@ -149,13 +151,13 @@ def test_a_load_balancer_that_may_not_be_asked(story: Story, monkeypatch: pytest
     """Whether it writes a log is not known; the plan for Athena says the same."""
     account, system, found = story
     lb = account.client("elbv2")
-    read = incident.balancer.read_balancer(account, system)
-    monkeypatch.setattr(incident.balancer, "read_balancer", lambda *_: read)
+    read = balancer.read_balancer(account, system)
+    monkeypatch.setattr(balancer, "read_balancer", lambda *_: read)
     problem = error("AccessDenied", "DescribeLoadBalancerAttributes")
     monkeypatch.setattr(lb, "describe_load_balancer_attributes", refusing(problem))
     look = again(story)
     assert missing(look) == "DescribeLoadBalancerAttributes was refused: AccessDenied: no"
-    assert harm_is_told(look, system, "DescribeLoadBalancerAttributes was refused")
+    assert harm_is_told(look, story, "DescribeLoadBalancerAttributes was refused")
     how = counting.choose(account, system, found.incident.seen.window, athena_gigabytes=1)
     assert "DescribeLoadBalancerAttributes was refused" in how.said
 
@@ -188,9 +190,9 @@ def test_a_half_written_file(story: Story) -> None:
     assert sum(one.requests for one in known.served) - sum(one.requests for one in seen.served) > 0
     words = f"{key.rpartition('/')[2]} is half-written"
     assert words in missing(look)
-    assert harm_is_told(look, system, "is half-written: it ends before its end; what could be read of it was counted")
+    assert harm_is_told(look, story, "is half-written: it ends before its end; what could be read of it was counted")
     assert "a damaged file is read by the engine DuckDB, which says which one" in missing(by_athena)
-    assert harm_is_told(by_athena, system, "a damaged file is read by the engine DuckDB")
+    assert harm_is_told(by_athena, story, "a damaged file is read by the engine DuckDB")
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class FastClock:
 
 def test_a_runbooks_clock_that_is_wrong(story: Story) -> None:
     """Its lines are told by CloudTrail's time; the report says how far it was off."""
-    _, system, found = story
+    _, _, found = story
     commits = (one for one in found.incident.timeline.entries if one.fact == "call CreateCommit")
     commit = next(one for one in commits if one.at.hour > 12)
     moment = type("Moment", (), {"now": lambda self: commit.at})()
@@ -215,7 +217,7 @@ def test_a_runbooks_clock_that_is_wrong(story: Story) -> None:
         journal.write("step", id="x", call="codecommit:CreateCommit", touches="orders", done=True, reason="")
     look = again(story, journal)
     assert "42 s ahead of" in missing(look, "journal")
-    assert harm_is_told(look, system, "42 s ahead of")
+    assert harm_is_told(look, story, "42 s ahead of")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_a_window_whose_metrics_have_expired(story: Story, tmp_path: Path, monke
 
 def test_another_service_behind_the_same_load_balancer(story: Story) -> None:
     """Its requests, and those that reached nobody, change no number; how many there were is told."""
-    _, system, found = story
+    _, _, found = story
     known, key = found.incident.seen.requests, keys(story)[0]
     lines = gzip.decompress(content(story, key)).decode().splitlines()
     group = re.compile(r" (arn:aws:elasticloadbalancing:\S+:targetgroup/\S+) ")
@@ -259,7 +261,7 @@ def test_another_service_behind_the_same_load_balancer(story: Story) -> None:
     told = f"{len(lines):,} requests went to target groups of other services"
     assert told in missing(look)
     assert "10 requests reached no target group" in missing(look)
-    assert harm_is_told(look, system, told)
+    assert harm_is_told(look, story, told)
 
 
 def test_failures_of_one_path_are_evidence(story: Story) -> None:
@@ -289,7 +291,7 @@ def test_rejected_lines_are_shown_and_hidden_in_the_report(story: Story, tmp_pat
     hidden = ("203.0.113.77", "2001:db8::77", "4111111111111111", "anna@example.com")
     assert all(secret in shown for secret in hidden)
     assert "1 lines were not counted: the line ends before its 29th field." in missing(look)
-    paths = incident.document(system, look).write(tmp_path, "incident")
+    paths = incident.document(account, system, look).write(tmp_path, "incident")
     for path in paths[:2]:
         text = path.read_text(encoding="utf-8").replace("\\", "")
         assert "a raw quote inside a field moves the fields behind it" in text

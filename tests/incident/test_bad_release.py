@@ -157,23 +157,23 @@ def test_every_entry_links_to_its_page_of_the_console(story: Story) -> None:
 
 def test_the_report_links_where_there_is_a_console(story: Story) -> None:
     """The same addresses in both forms on AWS, none in a sandbox, and none that holds what is hidden."""
-    _, system, found = story
+    account, system, found = story
     real = replace(system, params=system.params.model_copy(update={"target": "aws"}))
-    document = incident.document(real, found)
+    document = incident.document(account, real, found)
     of_page = [html.unescape(link) for link in re.findall(r"<a href='([^']*)'", document.html())]
     assert of_page == re.findall(r"\]\(<([^>]*)>\)", document.markdown())
     known = [entry.link for entry in found.incident.timeline.entries if entry.link]
     assert of_page == [link for link in known if system.account not in link]
     assert len(of_page) > 10
-    in_sandbox = incident.document(system, found)
+    in_sandbox = incident.document(account, system, found)
     assert "<a " not in in_sandbox.html()
     assert "in a sandbox without the links into the console" in in_sandbox.markdown()
 
 
 def test_the_report_says_the_same_in_each_form(story: Story, tmp_path: Path) -> None:
     """One page that fetches nothing, and Markdown: every number of one is in the other."""
-    _, system, found = story
-    document = incident.document(system, found)
+    account, system, found = story
+    document = incident.document(account, system, found)
     paths = document.write(tmp_path, "incident")
     page, text = paths[0].read_text(encoding="utf-8"), paths[1].read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
@@ -184,8 +184,8 @@ def test_the_report_says_the_same_in_each_form(story: Story, tmp_path: Path) -> 
 
 def test_the_report_hides_people_accounts_and_secrets(story: Story, tmp_path: Path) -> None:
     """What the timeline itself shows to the person who may read the account."""
-    _, system, found = story
-    text = incident.document(system, found).markdown()
+    account, system, found = story
+    text = incident.document(account, system, found).markdown()
     assert "operator" in str(found.incident.timeline.table(linked=False))
     for secret in ("operator", system.account, "0.3"):
         assert not re.search(rf"(?<![\w.]){re.escape(secret)}(?![\w.])", text)

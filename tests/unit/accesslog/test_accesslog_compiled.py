@@ -64,10 +64,10 @@ def test_workers_count_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The question and the file come to them from another process."""
     (tmp_path / "one.log").write_text(LINE + "\n", encoding="utf-8")
     logs = LocalLogs(tmp_path)
-    (file,) = logs.files(HOUR)
-    sent = pickle.loads(pickle.dumps((logs.remote(), file, HISTOGRAM)))
+    sent = pickle.loads(pickle.dumps((logs.remote(), logs.files(HOUR), HISTOGRAM)))
     monkeypatch.setattr(counting, "_by_sql", None)  # a call of it would fail
-    assert counted_there(*sent, True)[1].lines == 1
+    ((_, note),) = counted_there(*sent, True)
+    assert note.lines == 1
 
 
 def test_nothing_is_lost_where_room_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,110 @@
+"""Looking at a window: from the account or from saved evidence, and which window it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from runbook_lib import accesslog, balancer, deployment, pipeline
+from runbook_lib.accesslog.window import Window
+from runbook_lib.account import Account
+from runbook_lib.errors import CheckFailed
+from runbook_lib.incident import evidence, look
+from runbook_lib.incident.look import Incident
+from runbook_lib.incident.requests import Means
+from runbook_lib.incident.window import window
+from runbook_lib.journal import Journal
+from runbook_lib.story import counting, shares
+from runbook_lib.system import System
+from runbook_lib.views import Progress
+
+AROUND = timedelta(minutes=15)  # looked at on both sides of a deployment that failed
+LAST = timedelta(hours=1)  # looked at where nothing says when it was
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Look:
+    """An incident as it was looked at, and what the report needs beside it."""
+
+    incident: Incident
+    bad_commit: str | None  # that waits to be deployed again
+    logs: bool  # whether the load balancer writes access logs
+    kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
+
+
+def find_window(account: Account, system: System, since: str, until: str) -> Window:
+    """The window that is named; else around the last deployment that did not go well; else the last hour."""
+    now = account.clock.now()
+    if since:
+        return window(since, until, now=now)
+    for found in deployment.read_deployments(account, system):
+        if found.status in ("Stopped", "Failed") and found.completed:
+            return window((found.created - AROUND).isoformat(), min(found.completed + AROUND, now).isoformat(), now=now)
+    return window((now - LAST).isoformat(), "", now=now)
+
+
+def read(
+    account: Account,
+    system: System,
+    chosen: Window,
+    journals: Iterable[Journal] = (),
+    *,
+    saved: str = "",
+    how: counting.Counting = counting.HERE,
+) -> Look:
+    """Read everything that is known of a window and reason over it; what was read is kept beside the journal.
+
+    `saved` names the file of an earlier look: then nothing is read but that.  `how` says who counts the access logs.
+    Raises CheckFailed for a window that is older than what AWS keeps when no earlier look covers it.
+    """
+    journals = tuple(journals)
+    lb = balancer.read_balancer(account, system)
+    if saved:
+        seen, place = evidence.load(Path(saved)), saved
+    elif look.expired(account, chosen):
+        known = evidence.covering(_runs(journals), system.service, chosen)
+        if not known:
+            raise CheckFailed(
+                where="the window",
+                seen=f"{chosen}: older than the {look.MINUTE_POINTS.days} days for which minutes are kept",
+                wanted="a younger window, or an earlier look at it below runs/",
+                next_step="name its file with the parameter saved, or look at a younger window",
+            )
+        seen, place = evidence.load(known[0]), str(known[0])
+    else:
+        lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
+        cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
+        tell = partial(_tell, Progress("access logs"))
+        means = Means(how.engine(account, journals), cache, tell)
+        seen = look.read(account, system, chosen, lines, means)
+        place = _keep(seen, journals)
+    found = look.reason(seen, system.params.objective, system.params.alarms)
+    return Look(found, _bad_commit(account, system), lb.logging_to is not None, place)
+
+
+def _tell(progress: Progress, now: accesslog.Progress) -> None:
+    progress.say_seldom(str(now), now.seconds)
+
+
+def _runs(journals: tuple[Journal, ...]) -> Path:
+    """Where runs keep their evidence: the folder around this run's, else the one below where we are."""
+    above = (parent for each in journals if each.path for parent in each.path.parents)
+    return next((parent for parent in above if parent.name == RUNS), Path(RUNS))
+
+
+def _keep(seen: look.Seen, journals: tuple[Journal, ...]) -> str:
+    folder = next((each.path.parent for each in journals if each.path), None)
+    if folder is None:
+        return ""
+    evidence.save(seen, folder / evidence.NAME)
+    return str(folder / evidence.NAME)
+
+
+def _bad_commit(account: Account, system: System) -> str | None:
+    """The commit of the newest run, where its deployment did not go well."""
+    newest = next(iter(pipeline.read_executions(account, system, most=1)), None)
+    return newest.commit if newest and newest.status == "Failed" else None

@@ -1,0 +1,72 @@
+"""The report of an incident: a page and Markdown, without names and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from runbook_lib.account import Account
+from runbook_lib.incident.redact import Redactor
+from runbook_lib.story.incident import tables
+from runbook_lib.story.incident.looked import Look
+from runbook_lib.system import System
+from runbook_lib.table import Table, table
+from runbook_lib.views import charts
+from runbook_lib.views import incident as drawing
+from runbook_lib.views.document import Document, Section
+
+
+def write_report(account: Account, system: System, found: Look, folder: str = "") -> Table:
+    """Write the report beside the journal, or into a folder that is named: a page, and Markdown with its charts."""
+    if not folder and not found.kept_in:
+        why = "nowhere: this run keeps no evidence; name a folder with report, or use `runbook run` or `make lab`"
+        return table("Written", [{"file": "-", "what": why}])
+    kept = Path(folder or Path(found.kept_in).parent)
+    paths = document(account, system, found).write(kept, "incident")
+    kinds = {".html": "page, opens without a network", ".md": "the same as Markdown", ".png": "chart of the Markdown"}
+    return table("Written", [{"file": path.name, "what": kinds[path.suffix]} for path in paths])
+
+
+def document(account: Account, system: System, found: Look) -> Document:
+    """The tables and charts of the notebook, without names and secrets."""
+    incident = found.incident
+    hide = Redactor().know(entry.who for entry in incident.timeline.entries)
+
+    def shown(*every: Callable[[Account, System, Look], Table]) -> tuple[Table, ...]:
+        return tuple(hide.table(each(account, system, found)) for each in every)
+
+    sections = (
+        Section("Summary", shown(tables.summary)),
+        Section(
+            "What users felt",
+            tuple(_hidden(hide, draw(incident)) for draw in (drawing.errors, drawing.latency, drawing.heat)),
+        ),
+        Section("When", shown(tables.intervals, tables.settings)),
+        Section("Who was hurt", (*shown(*_hurt(found)), *_rejected(found, hide))),
+        Section("Why", shown(tables.causes, tables.changed)),
+        Section("Action items", shown(tables.todo)),
+        Section("Timeline", shown(tables.timeline, tables.gaps)),
+    )
+    return Document(f"Incident of {incident.seen.service}, {incident.seen.window}", sections)
+
+
+def _hurt(found: Look) -> tuple[Callable[[Account, System, Look], Table], ...]:
+    """Without harm, or without an access log, one table says so."""
+    if found.incident.damage is None:
+        return (tables.damage,)
+    logs = (tables.requests, tables.worst) if found.incident.seen.requests else (tables.requests,)
+    return (tables.damage, *logs, tables.budget)
+
+
+def _rejected(found: Look, hide: Redactor) -> tuple[Table, ...]:
+    """Each with a line that clients wrote: hidden as such."""
+    seen = found.incident.seen.requests
+    if seen is None or not seen.rejects:
+        return ()
+    shown = replace(seen, rejects=tuple(replace(one, sample=hide.line(one.sample)) for one in seen.rejects))
+    return (shown.rejected_table(),)
+
+
+def _hidden(hide: Redactor, chart: charts.Chart) -> charts.Chart:
+    return replace(chart, title=hide.text(chart.title), sentence=hide.text(chart.sentence))

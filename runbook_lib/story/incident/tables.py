@@ -1,0 +1,179 @@
+"""What was seen of an incident, as tables and charts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runbook_lib import deployment
+from runbook_lib.account import Account
+from runbook_lib.incident import actions, look
+from runbook_lib.incident import causes as reasons
+from runbook_lib.incident import changed as differing
+from runbook_lib.incident import damage as hurting
+from runbook_lib.incident import intervals as timing
+from runbook_lib.incident.requests import SOURCE
+from runbook_lib.story import judging
+from runbook_lib.story.incident.looked import Look
+from runbook_lib.system import System
+from runbook_lib.table import Table, table
+from runbook_lib.views import charts
+from runbook_lib.views import incident as drawing
+
+
+def summary(account: Account, system: System, found: Look) -> Table:
+    """The incident in a few lines."""
+    del account
+    incident = found.incident
+    rows = [("service", incident.seen.service), ("window", str(incident.seen.window))]
+    if incident.harm is None or incident.damage is None or incident.intervals is None:
+        rows.append(("harm", "no minute of it hurt users, by the objective"))
+    else:
+        rate, spans = incident.damage.rate(), incident.intervals
+        ended = "it had not ended" if spans.ongoing else f"{incident.harm.end:%H:%M}"
+        rows += [
+            ("harm", f"{incident.harm.by}, from {incident.harm.start:%H:%M} to {ended}"),
+            ("requests meanwhile", f"{incident.damage.sum('requests'):.0f}"),
+            ("failed", f"{incident.damage.sum('failed'):.0f} ({100 * (rate or 0):.2f} %)"),
+            ("most likely", incident.causes[0].what if incident.causes else "not known"),
+        ]
+    promised = system.params.objective
+    rows.append(
+        ("objective", f"{promised.availability_percent:g} % without a 5xx, p99 under {promised.latency_ms:g} ms")
+    )
+    return table("The incident", [{"what": what, "seen": seen} for what, seen in rows])
+
+
+def timeline(account: Account, system: System, found: Look) -> Table:
+    """Everything that happened, by one clock; with links into the console, of which a sandbox has none."""
+    del account
+    shown = found.incident.timeline.table(linked=system.params.target != "sandbox")
+    title = "Timeline (in a sandbox without the links into the console)"
+    return shown if system.params.target != "sandbox" else replace(shown, title=title)
+
+
+def gaps(account: Account, system: System, found: Look) -> Table:
+    """What the sources could not tell."""
+    del account, system
+    rows = [{"source": one.source, "missing": one.missing} for one in found.incident.timeline.gaps]
+    return table("What the sources could not tell", rows, ("source", "missing"))
+
+
+def errors(account: Account, system: System, found: Look) -> charts.Chart:
+    """The share of failed requests by role."""
+    del account, system
+    return drawing.errors(found.incident)
+
+
+def latency(account: Account, system: System, found: Look) -> charts.Chart:
+    """The response time by role."""
+    del account, system
+    return drawing.latency(found.incident)
+
+
+def intervals(account: Account, system: System, found: Look) -> Table:
+    """When harm began, was detected, decided and over."""
+    del account, system
+    return found.incident.intervals.table() if found.incident.intervals else _none("Intervals")
+
+
+def settings(account: Account, system: System, found: Look) -> Table:
+    """How much of the time the settings themselves cost."""
+    del account, system
+    return timing.settings_table(found.incident.shares)
+
+
+def damage(account: Account, system: System, found: Look) -> Table:
+    """Who was hurt, by role."""
+    del account, system
+    return found.incident.damage.table() if found.incident.damage else _none("Damage")
+
+
+def requests(account: Account, system: System, found: Look) -> Table:
+    """The same from the access log, request by request."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.table() if seen else _unread(found)
+
+
+def worst(account: Account, system: System, found: Look) -> Table:
+    """The paths, clients, targets, zones and user agents that were hurt most."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.worst_table() if seen else _unread(found)
+
+
+def rejected(account: Account, system: System, found: Look) -> Table:
+    """The lines of the access log that were not counted, and why."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.rejected_table() if seen else _unread(found)
+
+
+def heat(account: Account, system: System, found: Look) -> charts.Chart:
+    """The durations of all answers, minute by minute."""
+    del account, system
+    return drawing.heat(found.incident)
+
+
+def budget(account: Account, system: System, found: Look) -> Table:
+    """What it took of the error budget."""
+    del account, system
+    return hurting.budget_table(found.incident.damage.budget) if found.incident.damage else _none("Error budget")
+
+
+def judged(account: Account, system: System, found: Look) -> Table:
+    """The judge on the last release in the window, by metrics and access logs: was the new version worse?"""
+    seen = found.incident.seen
+    releases = [one for one in seen.deployments if not one.goes_back]
+    if not releases:
+        return table(judging.PAST, [{"what": "verdict", "seen": "no release in the window"}])
+    if look.expired(account, seen.window):
+        told = f"not asked: minutes are kept for {look.MINUTE_POINTS.days} days"
+        return table(judging.PAST, [{"what": "verdict", "seen": told}])
+    return judging.retrospective(account, system, releases[-1].id).table()
+
+
+def changed(account: Account, system: System, found: Look) -> Table:
+    """What the release in the window changed."""
+    del account, system
+    return differing.differences_table(found.incident.seen.differences)
+
+
+def causes(account: Account, system: System, found: Look) -> Table:
+    """The candidates with their evidence."""
+    del account, system
+    return reasons.causes_table(found.incident.causes) if found.incident.harm else _none("Causes")
+
+
+def todo(account: Account, system: System, found: Look) -> Table:
+    """The action items."""
+    del account
+    items = actions.items(found.incident, system.params.alarms, bad_commit=found.bad_commit, logs=found.logs)
+    return actions.table_of(items)
+
+
+def last_good(account: Account, system: System) -> Table:
+    """The last release that went well: what one would go back to."""
+    rows = [
+        {
+            "deployment": one.id,
+            "began": one.created.strftime("%Y-%m-%d %H:%M"),
+            "revision": _revision(account, system, one),
+        }
+        for one in deployment.read_deployments(account, system)
+        if one.status == "Succeeded" and one.rolls_back is None
+    ]
+    return table("The last good releases", rows[:3], ("deployment", "began", "revision"))
+
+
+def _unread(found: Look) -> Table:
+    why = next((one.missing for one in found.incident.timeline.gaps if one.source == SOURCE), "it was not read")
+    return table("Access log", [{"what": why}])
+
+
+def _none(what: str) -> Table:
+    return table(what, [{"what": "no minute of the window hurt users"}])
+
+
+def _revision(account: Account, system: System, found: deployment.Deployment) -> str:
+    return (deployment.read_task_definition_of(account, system, found) or "not known").rpartition("/")[2]
