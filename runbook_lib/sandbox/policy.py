@@ -1,6 +1,7 @@
-"""What IAM policies say to an action on a resource: statements read, matched and weighed; no state, no world.
+"""What policies say to an action on a resource: statements read, matched and weighed; no state, no world.
 
-Sources: IAM user guide, reference_policies_evaluation-logic, reference_policies_elements, reference_policies_variables.
+Sources: IAM user guide, reference_policies_evaluation-logic, reference_policies_elements, reference_policies_variables;
+EventBridge user guide, eb-use-resource-based; SNS developer guide, sns-access-policy-use-cases.
 """
 
 from __future__ import annotations
@@ -25,12 +26,21 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Question:
-    """Whether a principal (an ARN, "" when nobody is named) may do something with a resource."""
+    """Whether a principal (an ARN or a service's name, "" when nobody is named) may do something with a resource."""
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
     principal: str = ""
+
+
+def on_behalf(service: str, action: str, resource: str, *, source: str, account: str) -> Question:
+    """What a service (events.amazonaws.com ...) asks for another resource of an account, `source` its ARN.
+
+    It sends the context keys along by which policies keep other resources and accounts out.
+    """
+    context = {"aws:sourcearn": (source,), "aws:sourceaccount": (account,), "aws:securetransport": ("true",)}
+    return Question(action, resource, context, service)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,18 @@ def weigh(statements: Iterable[Statement], question: Question) -> Verdict:
         if deciding:
             return Verdict(decision, deciding)
     return Verdict("implicitDeny")
+
+
+def allows(document: str, question: Question) -> bool:
+    """Whether the policy of a queue, topic, function ... (JSON, "" when there is none) allows it by itself.
+
+    A statement that names no principal says nothing, and a policy that AWS would not have taken allows nothing.
+    """
+    try:
+        statements = read(document, policy="the resource's own", kind="resource") if document else ()
+    except Malformed:
+        return False
+    return weigh((one for one in statements if one.principals is not None), question).decision == "allowed"
 
 
 def missing_keys(statements: Iterable[Statement], question: Question) -> tuple[str, ...]:

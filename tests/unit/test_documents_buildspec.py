@@ -130,7 +130,7 @@ def test_huge_file_is_refused() -> None:
         (["docker push $URI", "$NOTIFY"], "", False),
         (["docker push $URI", "echo 'open"], "", False),
         (["docker push $URI"], "reports:\n  unit:\n    files: ['*.xml']\n", False),
-        (["docker push $URI"], "cache:\n  paths: ['/root/.m2/**/*']\n", False),
+        (["docker push $URI"], "cache:\n  paths: ['/usr/share/maven/**/*']\n", False),
     ],
 )
 def test_a_build_is_ended_early_only_where_nothing_is_missed(post_build: list[str], more: str, idle: bool) -> None:

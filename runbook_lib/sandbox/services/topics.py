@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox.resource_policy import Ask, allows
+from runbook_lib.sandbox.policy import allows, on_behalf
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
@@ -64,8 +64,9 @@ def _sent(world: World, notice: Notice) -> str:
     url = sqs.get_queue_url(QueueName=notice.endpoint.rpartition(":")[2])["QueueUrl"]
     if world.settings.realism:
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-        ask = Ask(PRINCIPAL, "sqs:SendMessage", notice.endpoint, notice.topic, world.settings.account)
-        if not allows(found.get("Policy", ""), ask):
+        own = world.settings.account
+        question = on_behalf(PRINCIPAL, "sqs:SendMessage", notice.endpoint, source=notice.topic, account=own)
+        if not allows(found.get("Policy", ""), question):
             return "the queue's policy does not allow sns.amazonaws.com to sqs:SendMessage"
     fifo = {"MessageGroupId": notice.group, "MessageDeduplicationId": notice.deduplication}
     more: dict[str, Any] = {key: value for key, value in fifo.items() if value} if url.endswith(".fifo") else {}

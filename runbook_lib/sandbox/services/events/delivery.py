@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from runbook_lib.sandbox import permissions
 from runbook_lib.sandbox.errors import AwsError
-from runbook_lib.sandbox.resource_policy import Ask, allows
+from runbook_lib.sandbox.policy import allows, on_behalf
 from runbook_lib.sandbox.services.events import inputs, metrics
 from runbook_lib.sandbox.services.events.store import Rule, store
 
@@ -111,8 +111,8 @@ def _check_role(world: World, target: Target) -> None:
 
 def _check_policy(world: World, rule: Rule, action: str, resource: str, *policies: str) -> None:
     """What a resource's own policy must allow; that policies are needed at all is one of the things that hurt."""
-    ask = Ask(PRINCIPAL, action, resource, rule.arn, world.settings.account)
-    if world.settings.realism and not any(allows(policy, ask) for policy in policies):
+    question = on_behalf(PRINCIPAL, action, resource, source=rule.arn, account=world.settings.account)
+    if world.settings.realism and not any(allows(policy, question) for policy in policies):
         raise Undelivered("NO_PERMISSIONS", f"no policy of {resource} allows {PRINCIPAL} to {action}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from runbook_lib.sandbox.resource_policy import Ask, allows
+from runbook_lib.sandbox.policy import allows, on_behalf
 from runbook_lib.sandbox.services.lambda_.store import Function
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def _trusted(world: World, caller: str, function: Function) -> bool:
 
 def service_may(world: World, function: Function, principal: str, source: str) -> bool:
     """Whether the function's policy lets a service invoke it on behalf of a rule, a topic ... (its ARN)."""
-    ask = Ask(principal, ACTION, function.qualified, source, world.settings.account)
-    return allows(_policy(world, function), ask)
+    question = on_behalf(principal, ACTION, function.qualified, source=source, account=world.settings.account)
+    return allows(_policy(world, function), question)
 
 
 def _policy(world: World, function: Function) -> str:

@@ -15,7 +15,7 @@ from runbook_lib.accesslog.compiled import ASIDE, CHUNK, ROUTES, SLOTS, tally
 from runbook_lib.accesslog.dask import counted_there
 from runbook_lib.accesslog.histogram import COLUMNS
 from runbook_lib.accesslog.statements import HISTOGRAM
-from tests.unit.test_accesslog import HOUR, LINE
+from tests.unit.accesslog.logs_read import HOUR, LINE
 
 CHANGES = (*'" -.:T019', '" "', " - ", "2026-02-29", "2028-02-29", "24:00", "-1 ", "arn:", '" a b - "', "ü", "\x7f", "")
 
