@@ -16,7 +16,7 @@ from runbook_lib.sandbox.policy import Question
 if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
-ASSUMING = ("sts:AssumeRole", "sts:*", "*")
+ASSUME = "sts:AssumeRole"
 
 
 def assumable(world: World, role_arn: str, principal: str) -> str:
@@ -24,8 +24,9 @@ def assumable(world: World, role_arn: str, principal: str) -> str:
     role = _role(world, role_arn)
     if role is None:
         return f"role {role_arn} does not exist"
-    effects = {each.get("Effect") for each in _statements(role["AssumeRolePolicyDocument"]) if _about(each, principal)}
-    if effects != {"Allow"}:
+    question = Question(ASSUME, role_arn, principal=principal)
+    trust = policy.read(role["AssumeRolePolicyDocument"], policy=role_arn, kind="trust")
+    if {one.effect for one in trust if one.principals is not None and one.speaks_of(question)} != {"Allow"}:
         return f"role {role_arn} does not trust {principal}"
     age = world.now - role["CreateDate"].timestamp()
     if age < world.settings.role_propagation:
@@ -54,30 +55,3 @@ def _role(world: World, role_arn: str) -> dict[str, Any] | None:
     except iam.exceptions.NoSuchEntityException:
         return None
     return role if role["Arn"] == role_arn else None
-
-
-def _statements(policy: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    found = policy.get("Statement", [])
-    return [found] if isinstance(found, dict) else found
-
-
-def _about(statement: dict[str, Any], principal: str) -> bool:
-    """Whether a statement is about this principal's assuming the role."""
-    if not set(_list(statement.get("Action"))) & set(ASSUMING):
-        return False
-    trusted = statement.get("Principal", {})
-    if trusted == "*":
-        return True
-    return any(_is(each, principal) for kind in ("Service", "AWS") for each in _list(trusted.get(kind)))
-
-
-def _is(trusted: str, principal: str) -> bool:
-    """An account is trusted as 123456789012, as its root's ARN or as "*"."""
-    if trusted in ("*", principal):
-        return True
-    account = trusted.split(":")[4] if trusted.endswith(":root") else trusted
-    return account.isdigit() and f":{account}:" in principal
-
-
-def _list(value: Any) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
