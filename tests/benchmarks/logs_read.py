@@ -14,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from runbook_lib.accesslog import DuckDB, Engine, Histogram, LocalLogs, Window, read_access_logs
-from tests.logs_made import START
+from runbook_lib.accesslog.statements import HISTOGRAM
+from tests.logs_made import START, Recipe, make
 
 HOUR = Window(START, START + timedelta(hours=1))
 PARSED = 20_000  # lines that the slowest peer reads
@@ -52,7 +54,8 @@ def dask(workers: int) -> Callable[[Path], Told]:
     client = distributed.Client(scheduler_file=str(told), set_as_default=False)
     client.wait_for_workers(workers, timeout=60)
     client.run(_warm)
-    _warm()
+    with _few() as logs:
+        _read(logs.path, Dask(client.scheduler.address))
     return lambda folder: _told(_read(folder, Dask(client.scheduler.address)))
 
 
@@ -71,17 +74,19 @@ def _end(started: subprocess.Popen[bytes]) -> None:
 
 
 def _warm() -> None:
-    """Import what is needed, and load (once on a machine, compile) the pass over the bytes."""
-    import duckdb
+    """Count a few lines by both ways: what is imported at the first call, and once on a machine compiled, is there."""
+    from runbook_lib.accesslog.dask import counted_there
 
-    import runbook_lib.accesslog.dask
-    from runbook_lib.accesslog.compiled import tally
+    with _few() as logs:
+        for large in (True, False):
+            counted_there(logs, logs.files(HOUR), HISTOGRAM, large)
 
-    duckdb.connect().execute("SELECT 1")
-    assert runbook_lib.accesslog.dask
+
+@contextmanager
+def _few() -> Iterator[LocalLogs]:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "one.log").write_bytes(b"a line\n")
-        tally(Path(folder) / "one.log", Path(folder) / "odd", packed=False)
+        make(Recipe(seed=1, lines=100, minutes=5), Path(folder), detailed=False)
+        yield LocalLogs(Path(folder))
 
 
 def _read(folder: Path, engine: Engine) -> Histogram:
