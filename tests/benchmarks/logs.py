@@ -47,7 +47,8 @@ def measure() -> list[Measure]:
         place = Path(kept or scratch)
         small, large = (log(place / f"{lines}", lines) for lines in (MILLION, many))
         plain = unpacked(small, place / f"{MILLION}-plain")
-        return [*against_gzip(small, large), *against_peers(plain), *large_plain(large, place, many), shared(small, large)]
+        found = [*against_gzip(small, large), *against_peers(plain), *large_plain(large, place, many)]
+        return [*found, shared(small, large)]
 
 
 def against_gzip(small: Path, large: Path) -> list[Measure]:
