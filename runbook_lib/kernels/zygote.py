@@ -43,6 +43,8 @@ STORY = (
     "worlds",
 )
 SERVICES = (
+    "applicationautoscaling",
+    "cloudtrail",
     "cloudwatch",
     "codebuild",
     "codecommit",
@@ -53,6 +55,7 @@ SERVICES = (
     "ecs",
     "elbv2",
     "events",
+    "logs",
     "sts",
 )
 BACKENDS = ("ssm", "iam", "ec2", "s3", "logs", "applicationautoscaling", "servicequotas")
@@ -84,6 +87,8 @@ LATER = (
     "runbook_lib.sandbox.gateway",
     *(f"moto.{name}.urls" for name in BACKENDS),
     *(f"runbook_lib.sandbox.services.{name}" for name in SERVICES),
+    "runbook_lib.sandbox.memory",
+    "duckdb",
 )
 
 

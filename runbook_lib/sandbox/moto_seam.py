@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import moto.core.base_backend
 import moto.core.utils
 from moto import backend_index
 from moto.backends import get_backend
@@ -233,8 +232,11 @@ class _Loader:
 
 
 moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined, assignment]
-# A session of moto's own would read this machine's profile, and fail where AWS_PROFILE names one that is not there.
-moto.core.base_backend.get_session = clients.session  # type: ignore[attr-defined]
+# A session of moto's own would read this machine's profile, and fail where AWS_PROFILE names one that is not there;
+# what else of moto is loaded from now on, before any world is there, asks for none either.
+AccountSpecificBackend.get_session = clients.session  # type: ignore[method-assign]
+moto.core.utils.Session = lambda: clients.session()._session  # type: ignore[assignment, attr-defined, misc]
+moto_names.take_back()
 
 
 # ---- memory

@@ -245,3 +245,26 @@ def test_a_process_loads_more_while_nobody_asks(monkeypatch: pytest.MonkeyPatch)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, former)
     assert loaded == ["a", "b"]
+
+
+def test_a_sandbox_reads_nothing_of_this_machine(tmp_path: Path) -> None:
+    """A profile that is not there, a broken configuration and a proxy change nothing, also in what is loaded early."""
+    broken = tmp_path / "config"
+    broken.write_text("[broken\n", encoding="utf-8")
+    told = {"AWS_PROFILE": "missing", "AWS_CONFIG_FILE": str(broken), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    code = """
+        from runbook_lib.kernels.zygote import LATER, PRELOAD, load
+        for name in (*PRELOAD, *LATER):
+            load(name)
+        from runbook_lib.journal import Journal
+        from runbook_lib.runbook import opened
+        from runbook_lib.story import worlds
+        account, system = opened("sandbox")
+        worlds.bring(account, system, "rolling", journal=Journal(account.clock))
+        print(account.client("ecs").list_services(cluster=system.cluster)["serviceArns"][0].rpartition("/")[2])
+    """
+    environment = {**os.environ, **told, "RUNBOOK_CACHE": ""}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.strip() == "orders"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.sandbox import clients
 from runbook_lib.sandbox.errors import AwsError
 from runbook_lib.sandbox.services.ecs import definition_rules, lookup, tags
 from runbook_lib.sandbox.services.ecs.store import forget_old_tasks, store
@@ -56,9 +57,7 @@ def _shape_complaint(definition: Mapping[str, Any]) -> str:
 
 @cache
 def _shape() -> Any:
-    from botocore.session import Session
-
-    return Session().get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
+    return clients.session()._session.get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
 
 
 def accepted_keys() -> frozenset[str]:
