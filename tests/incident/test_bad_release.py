@@ -216,7 +216,10 @@ def test_a_window_that_metrics_have_forgotten_is_answered_from_what_was_kept(
     with pytest.raises(CheckFailed, match="older than the 15 days"):
         incident.read(account, system, window)
     evidence.save(found.incident.seen, tmp_path / "runs" / "x" / evidence.NAME)
-    assert incident.read(account, system, window).incident == found.incident
+    again = incident.read(account, system, window)
+    assert again.incident == found.incident
+    assert "is an earlier look" in str(incident.judged(account, system, again))  # AWS is not asked about it again
+    assert "FAIL" in str(incident.judged(account, system, found))
 
 
 def test_a_file_that_is_no_look_is_refused(story: Story, tmp_path: Path) -> None:

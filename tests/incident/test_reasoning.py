@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from runbook_lib.accesslog import Hurt
 from runbook_lib.accesslog.window import Window
+from runbook_lib.check import Verdict
 from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
 from runbook_lib.errors import BadInput
 from runbook_lib.incident import concentration, harm, roles
@@ -298,3 +299,14 @@ def test_values_of_variables_are_never_told() -> None:
     }
     found = {one.field: (one.was, one.is_now) for one in differences(old, new)}
     assert found == {"cpu": ("256", "512"), "containerDefinitions[x].environment[A].value": ("***", "***")}
+
+
+def test_checks_that_asked_nothing_are_no_event() -> None:
+    """Journals tell of every verdict but SKIP."""
+    at = WINDOW.start.isoformat()
+    lines = [
+        Line(number, at, "checks", {"title": f"Ready {number}", "verdict": str(verdict)})
+        for number, verdict in enumerate(Verdict)
+    ]
+    told = [entry.what for entry in journals.told(lines, WINDOW, trail=()).entries]
+    assert told == [f"Ready {verdict.value}: {verdict}" for verdict in Verdict if verdict != Verdict.SKIP]
