@@ -115,6 +115,19 @@ def days(window: Window) -> tuple[str, ...]:
     return tuple(f"{first + timedelta(days=number):%Y/%m/%d}" for number in range(count))
 
 
+def thin(files: Iterable[LogFile], window: Window) -> tuple[datetime, ...]:
+    """The ends of the intervals of which a node has no file though it wrote one of the interval before.
+
+    It may have had no request or have been taken away, or the file is late or lost.
+    """
+    nodes: dict[datetime, set[str]] = {}
+    for file in files:
+        if file.end is not None and file.node is not None:
+            nodes.setdefault(file.end, set()).add(file.node)
+    within = (end for end in sorted(nodes) if window.start < end < window.end + INTERVAL)
+    return tuple(end for end in within if nodes.get(end - INTERVAL, set()) - nodes[end])
+
+
 def gaps(files: Iterable[LogFile], window: Window) -> tuple[datetime, ...]:
     """The ends of the five-minute intervals inside the window of which there is no file.
 

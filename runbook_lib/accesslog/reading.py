@@ -77,6 +77,7 @@ class Coverage:
 
     `outside` are good lines in those files that are not of the window; `troubled` files are named with what is wrong.
     `gaps` are the ends of five-minute intervals of which no file was there: nobody asked, or the file is late or lost.
+    Of those in `thin` a node's is not there that had one of the interval before.
     """
 
     place: str
@@ -89,6 +90,7 @@ class Coverage:
     rejected: dict[str, int]  # reason -> lines
     troubled: tuple[tuple[str, str], ...]
     gaps: tuple[datetime, ...]
+    thin: tuple[datetime, ...]
 
     @property
     def outside(self) -> int:
@@ -108,6 +110,11 @@ class Coverage:
             said.append(
                 f"Of {len(self.gaps)} five-minute intervals there is no file, the first ends at "
                 f"{self.gaps[0]:%Y-%m-%dT%H:%M}Z: nobody asked, or the file is late or lost."
+            )
+        if self.thin:
+            said.append(
+                f"Of {len(self.thin)} five-minute intervals a node of the load balancer has no file though it had one "
+                f"before, the first ends at {self.thin[0]:%Y-%m-%dT%H:%M}Z: nobody asked it, or it is late or lost."
             )
         return tuple(said)
 
@@ -200,6 +207,7 @@ def _coverage(
         rejected=rejected,
         troubled=tuple((one.name.rpartition("/")[2], one.trouble) for one in found if one.trouble),
         gaps=names.gaps(files, window),
+        thin=names.thin(files, window),
     )
 
 

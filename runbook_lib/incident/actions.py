@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from runbook_lib.incident.causes.facts import STRONG
-from runbook_lib.incident.look import Incident
+from runbook_lib.incident.harm import Harm
+from runbook_lib.incident.look import Incident, Seen
 from runbook_lib.sections import Alarms
 from runbook_lib.table import Table, table
 
@@ -22,9 +23,9 @@ class Item:
     why: str
 
 
-def items(incident: Incident, alarms: Alarms, *, bad_commit: str | None, logs: bool) -> tuple[Item, ...]:
-    """The action items; `bad_commit` is what the next push would deploy again, `logs` whether access logs are kept."""
-    return tuple(_items(incident, alarms, bad_commit, logs))
+def items(incident: Incident, alarms: Alarms, *, commit: str | None, logs: bool) -> tuple[Item, ...]:
+    """The action items; `commit` was not deployed to its end, `logs` tells whether access logs are kept."""
+    return tuple(_items(incident, alarms, commit, logs))
 
 
 def table_of(found: Iterable[Item]) -> Table:
@@ -33,7 +34,7 @@ def table_of(found: Iterable[Item]) -> Table:
     return table("Action items", rows, ("no", "what", "why"))
 
 
-def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: bool) -> Iterator[Item]:
+def _items(incident: Incident, alarms: Alarms, commit: str | None, logs: bool) -> Iterator[Item]:
     if incident.harm is None or incident.intervals is None or incident.damage is None:
         return
     strong = [cause for cause in incident.causes if cause.weight == STRONG]
@@ -42,10 +43,10 @@ def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: boo
         yield Item(f"Mend the cause: {cause.what}", f"{cause.evidence[0]}{told}")
     if not strong:
         yield Item("Find the cause", "no evidence is strong: the tables above show what was read, and what is missing")
-    if bad_commit:
-        yield Item(
-            f"Revert or mend commit {bad_commit[:7]} before Deploy is opened", "the next push would deploy it again"
-        )
+    if commit and incident.clears_version:
+        yield Item(f"Release commit {commit[:7]} again once this is over", "its deployment ended, and not by its fault")
+    elif commit:
+        yield Item(f"Revert or mend commit {commit[:7]} before Deploy is opened", "the next push would deploy it again")
     slow = incident.intervals.to_detect
     if slow is None:
         yield Item("Add an alarm that sees this", "nothing noticed it in the window")
@@ -57,9 +58,11 @@ def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: boo
         )
     if incident.intervals.decided.at is None:
         yield Item("Decide beforehand who goes back, and when", "nobody acted in the window")
-    if incident.damage.budget.burnt and incident.damage.budget.burnt > 1:
-        burnt = f"{100 * incident.damage.budget.burnt:.0f} % of the error budget"
-        yield Item("Release in smaller first steps", f"this incident alone took {burnt}")
+    if incident.damage.budget.worst > 1:
+        what = "Release in smaller first steps"
+        if not (any(cause.in_version for cause in strong) and _in_a_release(incident.seen, incident.harm)):
+            what = "Hold back what may fail until the error budget allows it again"
+        yield Item(what, f"this incident alone took {100 * incident.damage.budget.worst:.0f} % of the error budget")
     if not logs:
         yield Item(
             "Let the load balancer write access logs", "without them clients and paths that were hurt are not known"
@@ -67,6 +70,12 @@ def _items(incident: Incident, alarms: Alarms, bad_commit: str | None, logs: boo
     for gap in incident.timeline.gaps:
         if any(word in gap.missing for word in ("refused", "AccessDenied")):
             yield Item(f"Let the runbooks read {gap.source}", gap.missing)
+
+
+def _in_a_release(seen: Seen, harm: Harm) -> bool:
+    """Whether harm began while traffic could move: a smaller step would have hurt fewer."""
+    releases = (found for found in seen.deployments if not found.goes_back)
+    return any(one.created <= harm.start and (one.completed is None or harm.start < one.completed) for one in releases)
 
 
 def _minutes(span: timedelta) -> str:

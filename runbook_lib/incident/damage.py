@@ -37,17 +37,32 @@ class Part:
 
 @dataclass(frozen=True)
 class Budget:
-    """The error budget: what the objective allows in its days, and what of it the incident took."""
+    """The error budget: what the objective allows in its days of failures and of slow answers, and what it took.
+
+    `slow` is None where no access log tells.
+    """
 
     days: int
     requests: float  # in those days
     allowed: float  # failures
     failed: float  # during the incident
+    slow_allowed: float
+    slow: int | None
 
     @property
     def burnt(self) -> float | None:
-        """The part of the budget that the incident took, 1 for all of it; None where there was no traffic."""
+        """The part of the failures' budget that the incident took, 1 for all; None where there was no traffic."""
         return self.failed / self.allowed if self.allowed else None
+
+    @property
+    def slow_burnt(self) -> float | None:
+        """The same of the slow answers."""
+        return self.slow / self.slow_allowed if self.slow is not None and self.slow_allowed else None
+
+    @property
+    def worst(self) -> float:
+        """The larger of the two parts, 0 where neither is known."""
+        return max(self.burnt or 0.0, self.slow_burnt or 0.0)
 
 
 @dataclass(frozen=True)
@@ -87,9 +102,18 @@ class Damage:
 
 
 def damage(
-    measured: Metrics, tenures: Sequence[Tenure], harm: Harm, objective: Objective, *, requests_in_days: float
+    measured: Metrics,
+    tenures: Sequence[Tenure],
+    harm: Harm,
+    objective: Objective,
+    *,
+    requests_in_days: float,
+    slow: int | None = None,
 ) -> Damage:
-    """The damage of an incident: before, during and after it, by the roles that the groups had at that time."""
+    """The damage of an incident: before, during and after it, by the roles that the groups had at that time.
+
+    `slow` are the slow answers during it, as the access log tells.
+    """
     parts: dict[tuple[int, str, str, str], list[Minute]] = {}
     revisions: dict[tuple[int, str, str, str], str | None] = {}
     for minute in measured.minutes:
@@ -101,19 +125,31 @@ def damage(
             revisions[key] = revision
     found = tuple(_part(key, minutes, revisions[key]) for key, minutes in sorted(parts.items()))
     failed = sum(part.failed for part in found if part.phase == "during")
-    allowed = requests_in_days * (1 - objective.availability_percent / 100)
-    return Damage(found, Budget(objective.window_days, requests_in_days, allowed, failed))
+    allowed, slow_allowed = (
+        requests_in_days * (1 - percent / 100)
+        for percent in (objective.availability_percent, objective.latency_percent)
+    )
+    return Damage(found, Budget(objective.window_days, requests_in_days, allowed, failed, slow_allowed, slow))
 
 
 def budget_table(budget: Budget) -> Table:
     """The error budget in a few lines."""
-    burnt = f"{100 * budget.burnt:.1f} %" if budget.burnt is not None else "not known: no traffic was measured"
+    no_traffic = "not known: no traffic was measured"
+    burnt, slow_burnt = (
+        no_traffic if part is None else f"{100 * part:.1f} %" for part in (budget.burnt, budget.slow_burnt)
+    )
     rows = [
         (f"requests in the last {budget.days} days", f"{budget.requests:.0f}"),
         ("failures that the objective allows in them", f"{budget.allowed:.0f}"),
         ("failures during the incident", f"{budget.failed:.0f}"),
         ("of the budget, this incident took", burnt),
     ]
+    if budget.slow is not None:
+        rows += [
+            ("slow answers that the objective allows in them", f"{budget.slow_allowed:.0f}"),
+            ("slow answers during the incident", f"{budget.slow}"),
+            ("of the budget of slow answers, this incident took", slow_burnt),
+        ]
     return table("Error budget", [{"what": what, "seen": seen} for what, seen in rows])
 
 

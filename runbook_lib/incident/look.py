@@ -15,7 +15,7 @@ from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
 from runbook_lib.errors import CheckFailed
 from runbook_lib.incident import changed, harm, links, requests, roles, sources
-from runbook_lib.incident.causes import Cause, Facts, causes
+from runbook_lib.incident.causes import STRONG, Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
 from runbook_lib.incident.harm import Harm
@@ -65,6 +65,12 @@ class Incident:
     shares: tuple[Share, ...] = ()
     causes: tuple[Cause, ...] = ()
 
+    @property
+    def clears_version(self) -> bool:
+        """Whether the evidence is strong, and for something else than a version."""
+        strong = [cause for cause in self.causes if cause.weight == STRONG]
+        return bool(strong) and not any(cause.in_version for cause in strong)
+
 
 def read(
     account: Account,
@@ -99,7 +105,9 @@ def read(
     )
     before, after = _released(tenures)
     hurt = harm.find(measured, system.params.objective)
-    counted, access = requests.read(account, system, lb, window, hurt, tenures, means)
+    # Of what has not ended there is no "after": the log may know minutes that are not measured yet.
+    known = Window(window.start, hurt.end) if hurt and hurt.end >= measured.end else window
+    counted, access = requests.read(account, system, lb, known, hurt, tenures, means)
     return Seen(
         service=system.service,
         window=window,
@@ -121,7 +129,8 @@ def reason(seen: Seen, objective: Objective, alarms: Alarms) -> Incident:
     found = harm.find(seen.measured, objective)
     if found is None:
         return Incident(seen, line, None)
-    hurt = damage(seen.measured, seen.tenures, found, objective, requests_in_days=seen.requests_in_days)
+    slow = seen.requests.slow if seen.requests else None
+    hurt = damage(seen.measured, seen.tenures, found, objective, requests_in_days=seen.requests_in_days, slow=slow)
     spans = intervals(found, line, seen.deployments, until=seen.measured.end)
     where = seen.requests.concentration if seen.requests else None
     told = (seen.deployments, seen.differences, seen.files, where)
@@ -178,8 +187,12 @@ def _health(system: System, measured: Metrics, window: Window) -> Told:
         before: Minute | None = None
         for minute in measured.of(group):
             now = (minute.healthy, minute.unhealthy)
-            if before and now != (before.healthy, before.unhealthy) and None not in now and before.healthy is not None:
-                what = f"{group}: healthy targets {before.healthy:.0f} -> {minute.healthy:.0f}"
+            was = (before.healthy, before.unhealthy) if before else (None, None)
+            if minute.healthy is not None and now != was and minute.at > measured.start:
+                # A group without targets has no such metric: its first minute is when they came.
+                what = (
+                    f"{group}: healthy targets {'none' if was[0] is None else f'{was[0]:.0f}'} -> {minute.healthy:.0f}"
+                )
                 bad = f", {minute.unhealthy:.0f} unhealthy" if minute.unhealthy else ""
                 fact, link = f"health {group} {minute.at}", links.target_group(system, group)
                 entries.append(Entry(minute.at, "health", what + bad, METRICS, fact, link))

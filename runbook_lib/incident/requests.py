@@ -89,6 +89,11 @@ class Requests:
     concentration: Concentration | None = None  # the few paths that nearly all of the harm lies on
     rejects: tuple[Reject, ...] = ()  # lines that were not counted: by reason how many, and one of them
 
+    @property
+    def slow(self) -> int:
+        """Answers during the harm that took longer than the objective says."""
+        return sum(one.slow for one in self.served if one.phase == "during")
+
     def table(self) -> Table:
         """The phases and roles, one line each."""
         rows = [

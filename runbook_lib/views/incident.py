@@ -77,8 +77,7 @@ def heat(incident: Incident) -> Chart:
     plot.set_ylim(edges[used[0]] if used else 1, max(edges[used[-1] + 1] if used else 1, 1.2 * seen.slow_ms))
     plot.set_xlim(times[0], times[-1])
     plot.axhline(seen.slow_ms, color=charts.LIMIT, linewidth=1.2, linestyle="-.")
-    slow = sum(one.slow for one in seen.served if one.phase == "during")
-    sentence = f"During the harm {slow} answers took longer than {seen.slow_ms} ms (the level line)."
+    sentence = f"During the harm {seen.slow} of the answers took longer than {seen.slow_ms} ms (the level line)."
     whole = tuple((number + 0.5, float(sum(column))) for number, column in enumerate(seen.heat.counts))
     return charts.drawn(title, sentence, {"answers": whole}, figure)
 

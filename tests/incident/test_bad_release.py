@@ -289,3 +289,10 @@ def _dimension(account: Account) -> str:
 
 def _numbers(text: str) -> list[str]:
     return re.findall(r"\d+(?:\.\d+)?", text.replace("\\", ""))
+
+
+def test_targets_that_come_are_told(story: Story) -> None:
+    """The new version's group had none before: its metric begins with them."""
+    _, _, found = story
+    told = [entry.what for entry in found.incident.timeline.of("health")]
+    assert told[0] == "orders-b: healthy targets none -> 2"

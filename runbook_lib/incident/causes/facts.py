@@ -76,12 +76,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Cause:
-    """A candidate: what it is, how much speaks for it, and what; `modes` are failure modes by their ids."""
+    """A candidate: what it is, how much speaks for it, and what; `modes` are failure modes by their ids.
+
+    `in_version`: a version is to blame, so that its commit must not be deployed again as it is.
+    """
 
     what: str
     weight: str  # strong or weak
     evidence: tuple[str, ...]
     modes: tuple[str, ...] = ()
+    in_version: bool = False
 
 
 def served(minutes: Iterable[Minute]) -> Served | None:

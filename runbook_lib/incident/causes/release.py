@@ -35,7 +35,7 @@ def _asked(facts: Facts, found: Deployment) -> list[Cause]:
         evidence.append("it ended when the deployment was taken back")
     modes = tuple(story.id for story in decode(found.error or ""))
     what = f"the release {found.id} ({green.revision or 'its revision is not known'})"
-    return [Cause(what, STRONG, (*evidence, *facts.where(), *_changed(facts)), modes)]
+    return [Cause(what, STRONG, (*evidence, *facts.where(), *_changed(facts)), modes, in_version=True)]
 
 
 def _worse(facts: Facts, found: Deployment) -> str | None:

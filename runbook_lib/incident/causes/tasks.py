@@ -25,7 +25,7 @@ def leak(facts: Facts) -> list[Cause]:
     grew = f"its median latency rose from {ms(points[0])} to {ms(points[-1])} in {len(points)} minutes, all the time"
     fresh = [e.what for e in facts.timeline.of("task") if "has started" in e.what and e.at >= facts.harm.end - SOON]
     evidence = (grew, f"it ended after {fresh[0]}") if fresh else (grew,)
-    return [Cause(f"{version} becomes slower with its age: a leak", STRONG, evidence)]
+    return [Cause(f"{version} becomes slower with its age: a leak", STRONG, evidence, in_version=True)]
 
 
 def stopped(facts: Facts) -> list[Cause]:
@@ -37,7 +37,8 @@ def stopped(facts: Facts) -> list[Cause]:
     said = tuple(dict.fromkeys(entry.what for entry in dying))[:3]
     lost = facts.damage.sum("failed") - facts.damage.sum("own_errors")
     unanswered = f"{lost:.0f} requests had no answer of a target"
-    return [Cause(f"tasks that stop: {len(dying)} did", STRONG if lost else WEAK, (*said, unanswered), modes)]
+    weight = STRONG if lost else WEAK
+    return [Cause(f"tasks that stop: {len(dying)} did", weight, (*said, unanswered), modes, in_version=True)]
 
 
 def _medians(facts: Facts) -> dict[str, list[float]]:

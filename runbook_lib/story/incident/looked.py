@@ -31,10 +31,15 @@ class Look:
     """An incident as it was looked at, and what the report needs beside it."""
 
     incident: Incident
-    bad_commit: str | None  # that waits to be deployed again
+    commit: str | None  # of the newest run, where its deployment did not go well
     logs: bool  # whether the load balancer writes access logs
     kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
     earlier: bool = False  # whether it is an earlier look that was read again
+
+    @property
+    def bad_commit(self) -> str | None:
+        """The commit that must not be deployed again; None where something else was to blame."""
+        return None if self.incident.clears_version else self.commit
 
 
 def find_window(account: Account, system: System, since: str, until: str) -> Window:
@@ -85,7 +90,7 @@ def read(
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
-    return Look(found, _bad_commit(account, system), lb.logging_to is not None, place, earlier)
+    return Look(found, _stopped_commit(account, system), lb.logging_to is not None, place, earlier)
 
 
 def _tell(progress: Progress, now: accesslog.Progress) -> None:
@@ -106,7 +111,7 @@ def _keep(seen: look.Seen, journals: tuple[Journal, ...]) -> str:
     return str(folder / evidence.NAME)
 
 
-def _bad_commit(account: Account, system: System) -> str | None:
+def _stopped_commit(account: Account, system: System) -> str | None:
     """The commit of the newest run, where its deployment did not go well."""
     newest = next(iter(pipeline.read_executions(account, system, most=1)), None)
     return newest.commit if newest and newest.status == "Failed" else None

@@ -29,9 +29,9 @@ def summary(account: Account, system: System, found: Look) -> Table:
         rows.append(("harm", "no minute of it hurt users, by the objective"))
     else:
         rate, spans = incident.damage.rate(), incident.intervals
-        ended = "it had not ended" if spans.ongoing else f"{incident.harm.end:%H:%M}"
+        ended = ", and it had not ended" if spans.ongoing else f" to {incident.harm.end:%H:%M}"
         rows += [
-            ("harm", f"{incident.harm.by}, from {incident.harm.start:%H:%M} to {ended}"),
+            ("harm", f"{incident.harm.by}, from {incident.harm.start:%H:%M}{ended}"),
             ("requests meanwhile", f"{incident.damage.sum('requests'):.0f}"),
             ("failed", f"{incident.damage.sum('failed'):.0f} ({100 * (rate or 0):.2f} %)"),
             ("most likely", incident.causes[0].what if incident.causes else "not known"),
@@ -147,7 +147,7 @@ def causes(account: Account, system: System, found: Look) -> Table:
 def todo(account: Account, system: System, found: Look) -> Table:
     """The action items."""
     del account
-    items = actions.items(found.incident, system.params.alarms, bad_commit=found.bad_commit, logs=found.logs)
+    items = actions.items(found.incident, system.params.alarms, commit=found.commit, logs=found.logs)
     return actions.table_of(items)
 
 

@@ -80,3 +80,15 @@ def test_an_interval_without_a_file_is_a_gap(tmp_path: Path) -> None:
     coverage = read(LocalLogs(tmp_path), Window(START, START + timedelta(minutes=30))).coverage
     assert coverage.gaps == (datetime(2026, 3, 2, 9, 15, tzinfo=UTC),)
     assert "the first ends at 2026-03-02T09:15Z" in coverage.sentences()[-1]
+
+
+def test_an_interval_without_a_node_that_wrote_before_is_thin(tmp_path: Path) -> None:
+    """Told with its end; a node that comes later, and intervals outside the window, are no such thing."""
+    truth = make(Recipe(seed=1, lines=400, minutes=30), tmp_path)  # two nodes, a file each in six intervals
+    truth.files[0].unlink()
+    truth.files[5].unlink()
+    coverage = read(LocalLogs(tmp_path), Window(START, START + timedelta(minutes=30))).coverage
+    assert (coverage.gaps, coverage.thin) == ((), (datetime(2026, 3, 2, 9, 15, tzinfo=UTC),))
+    assert "the first ends at 2026-03-02T09:15Z: nobody asked it" in coverage.sentences()[-1]
+    early = read(LocalLogs(tmp_path), Window(START, START + timedelta(minutes=10))).coverage
+    assert early.thin == ()
