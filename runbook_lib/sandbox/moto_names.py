@@ -97,9 +97,8 @@ def _then_patch(load: Callable[[ModuleType], None]) -> Callable[[ModuleType], No
 
 @contextmanager
 def _one_session() -> Iterator[None]:
-    original: Any = boto3.Session
-    shared: Any = lambda: clients.session()  # noqa: E731
-    boto3.Session = shared  # type: ignore[misc]
+    original, shared = boto3.Session, clients.session()  # made before its class is out of reach
+    boto3.Session = lambda: shared  # type: ignore[assignment, misc]
     try:
         yield
     finally:
