@@ -23,9 +23,14 @@ class Item:
     why: str
 
 
-def items(incident: Incident, alarms: Alarms, *, commit: str | None, logs: bool) -> tuple[Item, ...]:
-    """The action items; `commit` was not deployed to its end, `logs` tells whether access logs are kept."""
-    return tuple(_items(incident, alarms, commit, logs))
+def items(
+    incident: Incident, alarms: Alarms, *, bad_commit: str | None, innocent: str | None, logs: bool
+) -> tuple[Item, ...]:
+    """The action items; `bad_commit` must not be deployed again, `innocent` may.
+
+    `logs` tells whether access logs are kept.
+    """
+    return tuple(_items(incident, alarms, bad_commit, innocent, logs))
 
 
 def table_of(found: Iterable[Item]) -> Table:
@@ -34,7 +39,9 @@ def table_of(found: Iterable[Item]) -> Table:
     return table("Action items", rows, ("no", "what", "why"))
 
 
-def _items(incident: Incident, alarms: Alarms, commit: str | None, logs: bool) -> Iterator[Item]:
+def _items(
+    incident: Incident, alarms: Alarms, bad_commit: str | None, innocent: str | None, logs: bool
+) -> Iterator[Item]:
     if incident.harm is None or incident.intervals is None or incident.damage is None:
         return
     strong = [cause for cause in incident.causes if cause.weight == STRONG]
@@ -43,10 +50,12 @@ def _items(incident: Incident, alarms: Alarms, commit: str | None, logs: bool) -
         yield Item(f"Mend the cause: {cause.what}", f"{cause.evidence[0]}{told}")
     if not strong:
         yield Item("Find the cause", "no evidence is strong: the tables above show what was read, and what is missing")
-    if commit and incident.clears_version:
-        yield Item(f"Release commit {commit[:7]} again once this is over", "its deployment ended, and not by its fault")
-    elif commit:
-        yield Item(f"Revert or mend commit {commit[:7]} before Deploy is opened", "the next push would deploy it again")
+    if innocent:
+        yield Item(f"Release commit {innocent[:7]} again once this is over", "it was taken back, and not by its fault")
+    if bad_commit:
+        yield Item(
+            f"Revert or mend commit {bad_commit[:7]} before Deploy is opened", "the next push would deploy it again"
+        )
     slow = incident.intervals.to_detect
     if slow is None:
         yield Item("Add an alarm that sees this", "nothing noticed it in the window")

@@ -16,15 +16,17 @@ NAME = "incident.json"
 def save(seen: Seen, path: Path) -> None:
     """Write everything that was read into a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_adapter().dump_json(seen, indent=1))
+    waiting = path.with_suffix(".part")
+    waiting.write_bytes(_adapter().dump_json(seen, indent=1))
+    waiting.replace(path)  # a kill leaves no half of it
 
 
 def load(path: Path) -> Seen:
     """A look as it was kept; raises BadInput, with the file and what is wrong, for anything else."""
     try:
         return _adapter().validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise _bad(path, "no such file") from None
+    except OSError as error:
+        raise _bad(path, error.strerror or str(error)) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -70,7 +70,8 @@ def find(measured: Metrics, objective: Objective) -> Harm | None:
 
     A minute hurts by errors when so many failures would be a chance of less than one in ten thousand at the rate that
     is usual or that the objective allows, whichever is more; and by latency when its p99 is over the objective and
-    half as much again as usual.
+    half as much again as usual.  What is usual counts for twice what the objective allows at most, and for no more
+    than its latency: in a window that is mostly the incident, the incident is what is usual.
     """
     usual = usual_of(measured)
     moments = tuple(_moment(at, alike, usual, objective) for at, alike in _by_minute(measured.minutes))
@@ -112,8 +113,9 @@ def tail(count: int, mean: float) -> float:
 
 def _moment(at: datetime, alike: Sequence[Minute], usual: Usual, objective: Objective) -> Moment:
     requests, failed, p99 = _sum(alike, "requests"), _sum(alike, "failed"), _p99(alike)
-    allowed = max(usual.error_rate, 1 - objective.availability_percent / 100)
-    slow = p99 is not None and p99 * 1000 > objective.latency_ms and p99 > SLOWER * (usual.p99 or 0.0)
+    promised, limit = 1 - objective.availability_percent / 100, objective.latency_ms / 1000
+    allowed = max(min(usual.error_rate, 2 * promised), promised)
+    slow = p99 is not None and p99 > limit and p99 > SLOWER * min(usual.p99 or 0.0, limit)
     return Moment(at, requests, failed, p99, unlikely(failed, requests, allowed), slow)
 
 

@@ -81,16 +81,20 @@ def intervals(harm: Harm, timeline: Timeline, deployments: Sequence[Deployment],
 def settings_cost(found: Intervals, alarms: Alarms, deployments: Iterable[Deployment]) -> tuple[Share, ...]:
     """Where the time until recovery went: the alarms' patience, the data's lag, the decision, the way back."""
     shares: list[Share] = []
-    if found.detected.at and found.to_detect is not None:
+    decided, detected = found.decided.at, found.detected.at
+    early = decided is not None and (detected is None or decided < detected)
+    if early and decided is not None:
+        shares.append(Share("until the decision, before any alarm", decided - found.started, _who(deployments)))
+    elif detected and found.to_detect is not None:
         patience = min(timedelta(minutes=alarms.breaching_minutes), found.to_detect)
         setting = f"alarms.breaching_minutes = {alarms.breaching_minutes} of {alarms.evaluation_minutes}"
         shares.append(Share("minutes that the alarm wants to see", patience, setting))
         lag = "metrics of a closed minute show up minutes later; an alarm evaluates once a minute"
         shares.append(Share("lag of the data and of the evaluation", found.to_detect - patience, lag))
-    if found.decided.at and found.detected.at:
-        shares.append(Share("from the alarm to the decision", found.decided.at - found.detected.at, _who(deployments)))
-    if found.recovered.at and found.decided.at:
-        back = max(timedelta(0), found.recovered.at - found.decided.at)
+    if decided and detected and not early:
+        shares.append(Share("from the alarm to the decision", decided - detected, _who(deployments)))
+    if found.recovered.at and decided:
+        back = max(timedelta(0), found.recovered.at - decided)
         shares.append(Share("from the decision to the first good minute", back, "minutes are counted whole"))
     return tuple(shares)
 

@@ -66,10 +66,19 @@ class Incident:
     causes: tuple[Cause, ...] = ()
 
     @property
+    def release(self) -> Deployment | None:
+        """The last release in the window."""
+        return next((one for one in reversed(self.seen.deployments) if not one.goes_back), None)
+
+    @property
+    def blames_version(self) -> bool:
+        """Whether strong evidence is against a version."""
+        return any(cause.in_version for cause in self.causes if cause.weight == STRONG)
+
+    @property
     def clears_version(self) -> bool:
         """Whether the evidence is strong, and for something else than a version."""
-        strong = [cause for cause in self.causes if cause.weight == STRONG]
-        return bool(strong) and not any(cause.in_version for cause in strong)
+        return any(cause.weight == STRONG for cause in self.causes) and not self.blames_version
 
 
 def read(

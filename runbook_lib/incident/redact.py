@@ -10,17 +10,22 @@ from ipaddress import ip_address
 from runbook_lib.journal import HIDDEN
 from runbook_lib.table import Table
 
-# Access keys (IAM user guide, reference_identifiers: AKIA and ASIA), bearer tokens, values behind telling names, and
-# passwords in addresses.
+# Access keys (IAM user guide, reference_identifiers: AKIA and ASIA), bearer tokens, GitHub's tokens and JSON web tokens
+# (RFC 7519) by their forms, values behind names and options that hold a telling word, and passwords in addresses.
+TELLING = r"(?:secret(?!smanager)|passw|token|credential|api[-_]?key)[\w-]*"
 SECRETS = (
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[a-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)\b((?:secret|password|passwd|token|credential|api_?key)[a-z_]*\s*[=:]\s*)[^\s,;\"']+"),
+    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{16,}\b"),
+    re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(rf"(?i)({TELLING}[\"']?\s*[=:]\s*)(?:\"[^\"]*\"?|'[^']*'?|[^\s,;\"']+)"),
+    re.compile(rf"(?i)(--?[\w-]*{TELLING}\s+)\S+"),
     re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@"),
 )
-ACCOUNT = re.compile(r"(?<![0-9a-f-])\d{12}(?![0-9a-f-])")
+ACCOUNT = re.compile(r"(?<![0-9a-f])\d{12}(?![0-9a-f])")
 MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
-ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+# Behind a word and a slash it is the version of a program.
+ADDRESS = re.compile(r"(?<![A-Za-z0-9]/)(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}\b(?!\.\d)")
 # What may be an address of IPv6, with its port behind it as access logs write it; ip_address has the last word.
 LONG_ADDRESS = re.compile(r"(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?::\d{1,5}|\d)?(?![\w:])")
 QUERY = re.compile(r"\?[^\s\"'?]*")

@@ -86,13 +86,13 @@ def carried(account: Account, system: System, found: Look) -> Table:
         why = f"fewer than {capacity.FEW} minutes with traffic, or CPU did not rise with the requests"
         return table("What a task carries", [{"what": "not known", "seen": why}])
     peak = (found.usage.peak("requests") or 0) / 60
-    needed = capacity.tasks_for(found.load, peak)
+    needed, spare = (capacity.tasks_for(found.load, peak + more) for more in (0.0, found.load.rps_per_task))
     rows = [
         ("CPU at rest", f"{found.load.idle_percent:.1f} %"),
         ("CPU for each request a second", f"{found.load.percent_per_rps:.2f} %"),
         (f"requests a second until {capacity.BUSY:.0f} % CPU", f"{found.load.rps_per_task:.0f} a task"),
         ("highest minute", f"{peak:.0f} requests a second"),
-        ("tasks needed for it", f"{needed}, and {needed + 1} to bear the loss of one; {found.tasks} are wanted now"),
+        ("tasks needed for it", f"{needed}, and {spare} to bear the loss of one; {found.tasks} are wanted now"),
     ]
     return table("What a task carries", [{"what": what, "seen": seen} for what, seen in rows])
 

@@ -225,11 +225,23 @@ def test_a_window_that_metrics_have_forgotten_is_answered_from_what_was_kept(
 def test_a_file_that_is_no_look_is_refused(story: Story, tmp_path: Path) -> None:
     """With its name, and what is wrong in it."""
     path = tmp_path / evidence.NAME
-    with pytest.raises(BadInput, match="no such file"):
+    with pytest.raises(BadInput, match="No such file"):
         evidence.load(path)
     path.write_text(json.dumps({"service": "orders"}))
     with pytest.raises(BadInput, match=r"incident\.json.*window"):
         evidence.load(path)
+    with pytest.raises(BadInput, match="Is a directory"):
+        evidence.load(tmp_path)
+
+
+def test_a_look_at_another_service_is_refused(story: Story, tmp_path: Path) -> None:
+    """Its incident would be shown beside this one's pipeline."""
+    account, system, found = story
+    path = tmp_path / evidence.NAME
+    evidence.save(replace(found.incident.seen, service="payments"), path)
+    assert [kept.name for kept in tmp_path.iterdir()] == [evidence.NAME]
+    with pytest.raises(BadInput, match="a look at payments; wanted: one at orders-bg"):
+        incident.read(account, system, found.incident.seen.window, saved=str(path))
 
 
 def test_a_source_that_may_not_be_read_is_told_as_a_gap(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,10 +279,12 @@ def test_a_window_before_everything_is_empty_and_says_so(story: Story) -> None:
     window = Window(account.clock.now().replace(hour=6, minute=0), account.clock.now().replace(hour=7, minute=0))
     found = incident.read(account, system, window)
     assert "no target group had a request" in str(incident.gaps(account, system, found))
+    assert "not known: no request to a target group was measured" in str(incident.summary(account, system, found))
+    assert "not known" in str(incident.causes(account, system, found))
 
 
 def test_the_hands_close_and_open_the_way(story: Story) -> None:
-    """Freezing names the bad commit; opening is refused while that commit is the head of the branch."""
+    """Freezing names the bad commit; opening is refused while what it changed is in the head of the branch."""
     account, system, found = story
     assert found.bad_commit is not None
     plan = incident.plan_hands(account, system, found, "freeze")
@@ -278,6 +292,28 @@ def test_the_hands_close_and_open_the_way(story: Story) -> None:
     refused = incident.check_hands(account, system, found, "unfreeze")
     assert [answer.seen for answer in refused.bad] == [found.bad_commit[:7]]
     assert incident.plan_hands(account, system, found, "unfreeze").needed
+    client = account.client("codecommit")
+
+    def push(path: str, text: str) -> str:
+        branch = client.get_branch(repositoryName=system.repository, branchName=system.branch)["branch"]
+        made = client.put_file(
+            repositoryName=system.repository,
+            branchName=system.branch,
+            parentCommitId=branch["commitId"],
+            filePath=path,
+            fileContent=text.encode(),
+        )
+        return str(made["commitId"])
+
+    # What a commit on top of it does not touch is still what would be deployed.
+    push("NOTES.md", "nothing of the application")
+    again = incident.read(account, system, found.incident.seen.window)
+    assert again.bad_commit == found.bad_commit
+    (still,) = incident.check_hands(account, system, again, "unfreeze").bad
+    assert f"all that {found.bad_commit[:7]} changed is in " in still.seen
+    text = client.get_file(repositoryName=system.repository, filePath="taskdef.json")["fileContent"].decode()
+    push("taskdef.json", text.replace('"0.3"', '"0.0"') + "\n")
+    assert not incident.check_hands(account, system, again, "unfreeze").bad
     with pytest.raises(BadInput, match="show, freeze, unfreeze"):
         incident.plan_hands(account, system, found, "thaw")
 

@@ -18,6 +18,7 @@ from runbook_lib.incident import concentration, harm, roles
 from runbook_lib.incident.causes import Facts, causes, causes_table
 from runbook_lib.incident.changed import differences
 from runbook_lib.incident.damage import damage
+from runbook_lib.incident.intervals import Intervals, Mark, settings_cost
 from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.roles import role_of, tenures
 from runbook_lib.incident.sources import journals
@@ -25,7 +26,7 @@ from runbook_lib.incident.told import Entry, Told, timeline
 from runbook_lib.incident.window import window
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
-from runbook_lib.sections import Objective
+from runbook_lib.sections import Alarms, Objective
 
 T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PAIR = ("a", "b")
@@ -310,3 +311,57 @@ def test_checks_that_asked_nothing_are_no_event() -> None:
     ]
     told = [entry.what for entry in journals.told(lines, WINDOW, trail=()).entries]
     assert told == [f"Ready {verdict.value}: {verdict}" for verdict in Verdict if verdict != Verdict.SKIP]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password":"hunter2","a":1}',
+        "\"secret\" : 'hunter2 x'",
+        'password="abc hunter2" next',
+        "client_secret: hunter2",
+        "DB_PASSWORD=hunter2",
+        "access_token=hunter2",
+        "AWS_SECRET_ACCESS_KEY=hunter2/x",
+        "X-Api-Key: hunter2",
+        "run --password hunter2 now",
+        "sent eyJhbGciOiJI.eyJzdWIi.hunter2 along",
+        "ghp_hunter2hunter2hunter2",
+        "https://u:hunter2@host/x",
+    ],
+)
+def test_secrets_are_hidden_in_their_usual_forms(text: str) -> None:
+    """Behind whatever name, quoted or not, and tokens that stand alone."""
+    assert "hunter2" not in Redactor().text(text)
+
+
+def test_what_only_looks_like_a_secret_stays() -> None:
+    """Words, actions of IAM and versions of programs; the account goes, also in the name of a bucket."""
+    same = ("the token was refused by IAM", "secretsmanager:GetSecretValue on orders", "Chrome/126.0.0.0 Safari")
+    assert [Redactor().text(text) for text in same] == list(same)
+    assert Redactor().text("orders-access-logs-123456789012-us-east-1") == "orders-access-logs-account-us-east-1"
+    assert Redactor().text("http://10.0.0.7/x") == "http://address-1/x"
+
+
+@pytest.mark.parametrize("bad", [5, 30, 58])
+def test_an_incident_is_found_however_much_of_the_window_it_fills(bad: int) -> None:
+    """What is usual in a window that is mostly the incident is the incident: it counts for no more than promised."""
+    minutes = 60
+    for share, p99 in ((0.08, 0.1), (0.0, 1.2)):
+        measured = [
+            minute(number, "a", 1000, 1000 * share if number < bad else 0, p99 if number < bad else 0.1)
+            for number in range(minutes)
+        ]
+        found = harm.find(Metrics(T, T + timedelta(minutes=minutes), tuple(measured)), Objective())
+        assert found is not None
+        assert (found.start, found.end) == (T, T + timedelta(minutes=bad))
+
+
+def test_a_decision_before_the_alarm_costs_no_time_of_the_alarm() -> None:
+    """Nothing is below zero, and what the alarm would have waited for was nobody's wait."""
+    early, late = Mark(T + timedelta(minutes=2), "somebody"), Mark(T + timedelta(minutes=4), "alarm")
+    found = Intervals(T, late, early, Mark(T + timedelta(minutes=6), "good"), False)
+    assert [(share.what, share.took) for share in settings_cost(found, Alarms(), ())] == [
+        ("until the decision, before any alarm", timedelta(minutes=2)),
+        ("from the decision to the first good minute", timedelta(minutes=4)),
+    ]

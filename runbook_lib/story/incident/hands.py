@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from runbook_lib import pipeline, repository
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks, skip
+from runbook_lib.check import Checks, ask, checks, skip, unknown
 from runbook_lib.errors import BadInput, CheckFailed
+from runbook_lib.incident import changed
 from runbook_lib.step import Plan
 from runbook_lib.story import delivery
 from runbook_lib.story.incident.looked import Look
 from runbook_lib.system import System
+
+REMEDY = "revert or mend it first: opening the way would deploy it again"
 
 
 def plan_hands(account: Account, system: System, found: Look, hands: str) -> Plan:
@@ -24,20 +27,25 @@ def plan_hands(account: Account, system: System, found: Look, hands: str) -> Pla
 
 def check_hands(account: Account, system: System, found: Look, hands: str) -> Checks:
     """Is it right to do it: would opening the way into Deploy not bring the bad commit back?"""
-    question = "Is the head of the branch another commit than the bad one?"
-    if hands != "unfreeze" or found.bad_commit is None:
-        return checks(
-            "Ready", (skip(question, "nothing is opened" if hands != "unfreeze" else "no commit is known to be bad"),)
-        )
+    question = "Is what the bad commit changed no more in the head of the branch?"
+    if hands != "unfreeze":
+        return checks("Ready", (skip(question, "nothing is opened"),))
+    bad = found.bad_commit
+    if bad is None and not found.incident.blames_version:
+        return checks("Ready", (skip(question, "no commit is known to be bad"),))
     head = repository.read_repository(account, system).head
-    answer = ask(
-        question,
-        head is not None and head.id != found.bad_commit,
-        seen=head.id[:7] if head else "no commit",
-        wanted=f"not {found.bad_commit[:7]}",
-        remedy="revert or mend the commit first: opening the way would deploy it again",
+    if bad is None or head is None:
+        seen = f"bad commit {bad[:7] if bad else 'not known'}, head {head.id[:7] if head else 'not known'}"
+        return checks("Ready", (unknown(question, seen=seen, wanted="both known", remedy=REMEDY),))
+    mine, since = found.incident.seen.files, changed.read_commit_files(account, system, bad, head.id)
+    if head.id == bad or since is None or mine is None:  # a git host does not say what changed: the head alone is asked
+        another = ask(question, head.id != bad, seen=head.id[:7], wanted=f"not {bad[:7]}", remedy=REMEDY)
+        return checks("Ready", (another,))
+    again = sorted(set(mine) & set(since))
+    seen = (
+        f"changed since {bad[:7]}: {', '.join(again)}" if again else f"all that {bad[:7]} changed is in {head.id[:7]}"
     )
-    return checks("Ready", (answer,))
+    return checks("Ready", (ask(question, bool(again), seen=seen, wanted="its files changed again", remedy=REMEDY),))
 
 
 def _plan_nothing(account: Account, system: System, found: Look) -> Plan:

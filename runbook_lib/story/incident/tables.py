@@ -26,7 +26,7 @@ def summary(account: Account, system: System, found: Look) -> Table:
     incident = found.incident
     rows = [("service", incident.seen.service), ("window", str(incident.seen.window))]
     if incident.harm is None or incident.damage is None or incident.intervals is None:
-        rows.append(("harm", "no minute of it hurt users, by the objective"))
+        rows.append(("harm", _unharmed(found)))
     else:
         rate, spans = incident.damage.rate(), incident.intervals
         ended = ", and it had not ended" if spans.ongoing else f" to {incident.harm.end:%H:%M}"
@@ -73,7 +73,7 @@ def latency(account: Account, system: System, found: Look) -> charts.Chart:
 def intervals(account: Account, system: System, found: Look) -> Table:
     """When harm began, was detected, decided and over."""
     del account, system
-    return found.incident.intervals.table() if found.incident.intervals else _none("Intervals")
+    return found.incident.intervals.table() if found.incident.intervals else _none("Intervals", found)
 
 
 def settings(account: Account, system: System, found: Look) -> Table:
@@ -85,7 +85,7 @@ def settings(account: Account, system: System, found: Look) -> Table:
 def damage(account: Account, system: System, found: Look) -> Table:
     """Who was hurt, by role."""
     del account, system
-    return found.incident.damage.table() if found.incident.damage else _none("Damage")
+    return found.incident.damage.table() if found.incident.damage else _none("Damage", found)
 
 
 def requests(account: Account, system: System, found: Look) -> Table:
@@ -118,7 +118,7 @@ def heat(account: Account, system: System, found: Look) -> charts.Chart:
 def budget(account: Account, system: System, found: Look) -> Table:
     """What it took of the error budget."""
     del account, system
-    return hurting.budget_table(found.incident.damage.budget) if found.incident.damage else _none("Error budget")
+    return hurting.budget_table(found.incident.damage.budget) if found.incident.damage else _none("Error budget", found)
 
 
 def judged(account: Account, system: System, found: Look) -> Table:
@@ -141,13 +141,15 @@ def changed(account: Account, system: System, found: Look) -> Table:
 def causes(account: Account, system: System, found: Look) -> Table:
     """The candidates with their evidence."""
     del account, system
-    return reasons.causes_table(found.incident.causes) if found.incident.harm else _none("Causes")
+    return reasons.causes_table(found.incident.causes) if found.incident.harm else _none("Causes", found)
 
 
 def todo(account: Account, system: System, found: Look) -> Table:
     """The action items."""
     del account
-    items = actions.items(found.incident, system.params.alarms, commit=found.commit, logs=found.logs)
+    items = actions.items(
+        found.incident, system.params.alarms, bad_commit=found.bad_commit, innocent=found.innocent, logs=found.logs
+    )
     return actions.table_of(items)
 
 
@@ -170,8 +172,15 @@ def _unread(found: Look) -> Table:
     return table("Access log", [{"what": why}])
 
 
-def _none(what: str) -> Table:
-    return table(what, [{"what": "no minute of the window hurt users"}])
+def _none(what: str, found: Look) -> Table:
+    return table(what, [{"what": _unharmed(found)}])
+
+
+def _unharmed(found: Look) -> str:
+    """Why no harm is told; what was not measured is not known to be well."""
+    if any(minute.requests for minute in found.incident.seen.measured.minutes):
+        return "no minute of it hurt users, by the objective and by what reached a target group"
+    return "not known: no request to a target group was measured in the window"
 
 
 def _revision(account: Account, system: System, found: deployment.Deployment) -> str:
