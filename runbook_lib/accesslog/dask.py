@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.accesslog.counting import connect, count, is_large
-from runbook_lib.accesslog.files import LogFile, LogSource, Opener
-from runbook_lib.accesslog.reading import Counted, Reading, Tell
-from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
+from runbook_lib.accesslog.files import LogFile, Opener
+from runbook_lib.accesslog.reading import Counted, Reading
+from runbook_lib.accesslog.shelf import FileCount, shelf
 from runbook_lib.accesslog.statements import Question
-from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 CONNECT = 30  # seconds until a scheduler must have answered
-MOST_BYTES = 64 << 20  # of files in a task: seconds of work, which a kill loses
+TASK_BYTES = 64 << 20  # of files in a task: seconds of work, which a kill loses
 
 
 @dataclass(frozen=True)
@@ -40,21 +39,14 @@ class Dask:
 
     address: str
 
-    def count(
-        self,
-        question: Question,
-        source: LogSource,
-        files: tuple[LogFile, ...],
-        window: Window,
-        shelf: Shelf,
-        tell: Tell | None,
-    ) -> Counted:
-        reading, opener = Reading(question, source, files, shelf, tell), source.remote()
-        large = is_large(reading.missing)
+    def count(self, reading: Reading) -> Counted:
+        opener, missing = reading.source.remote(), reading.missing()
+        large = is_large(missing)
         with self._client() as client:
-            batches = _batches(reading.missing, sum(client.nthreads().values()))
+            batches = _batches(missing, sum(client.nthreads().values()))
             running = {
-                client.submit(counted_there, opener, batch, question, large, pure=False): batch for batch in batches
+                client.submit(counted_there, opener, batch, reading.question, large, pure=False): batch
+                for batch in batches
             }
             try:
                 for task in _completed(client, list(running)):
@@ -97,7 +89,7 @@ def _batches(files: Sequence[LogFile], threads: int) -> Iterator[tuple[LogFile, 
     left, batch, room = sum(file.size for file in files), list[LogFile](), 0.0
     for file in files:
         if not batch:
-            room = min(left / (2 * threads), MOST_BYTES)
+            room = min(left / (2 * threads), TASK_BYTES)
         batch.append(file)
         room -= file.size
         left -= file.size

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runbook_lib.accesslog.counting import connect, count, is_large
-from runbook_lib.accesslog.files import LogFile, LogSource
-from runbook_lib.accesslog.reading import Counted, Reading, Tell
-from runbook_lib.accesslog.shelf import FileCount, Shelf
-from runbook_lib.accesslog.statements import Question
-from runbook_lib.accesslog.window import Window
+from runbook_lib.accesslog.files import LogFile
+from runbook_lib.accesslog.reading import Counted, Reading
+from runbook_lib.accesslog.shelf import FileCount
 
 MOST = 4  # files at once: more would only need more memory
 
@@ -27,35 +25,27 @@ class DuckDB:
 
     threads: int | None = None
 
-    def count(
-        self,
-        question: Question,
-        source: LogSource,
-        files: tuple[LogFile, ...],
-        window: Window,
-        shelf: Shelf,
-        tell: Tell | None,
-    ) -> Counted:
+    def count(self, reading: Reading) -> Counted:
         threads = self.threads or os.cpu_count() or 1
-        reading, opener = Reading(question, source, files, shelf, tell), source.opener()
+        opener, work, missing = reading.source.opener(), reading.shelf.work, reading.missing()
         # Files are counted beside each other; threads within each would only wait for one another.
-        within = threads if len(reading.missing) == 1 else 1
-        large = is_large(reading.missing)
-        with connect(shelf.work, threads=within) as db, ThreadPoolExecutor(min(threads, MOST)) as pool:
+        within = threads if len(missing) == 1 else 1
+        large = is_large(missing)
+        with connect(work, threads=within) as db, ThreadPoolExecutor(min(threads, MOST)) as pool:
             running: dict[Future[FileCount], LogFile] = {}
 
             def counted(file: LogFile, path: Path) -> FileCount:
                 try:
                     with db.cursor() as own:
-                        note = count(own, file, path, question, reading.made(file), large=large)
+                        note = count(own, file, path, reading.question, reading.made(file), large=large)
                 finally:
-                    if path.is_relative_to(shelf.work):
+                    if path.is_relative_to(work):
                         path.unlink(missing_ok=True)
                 return reading.keep(file, note)
 
             try:
-                for file in reading.missing:
-                    running[pool.submit(counted, file, opener.fetch(file, shelf.work))] = file
+                for file in missing:
+                    running[pool.submit(counted, file, opener.fetch(file, work))] = file
                     if len(running) > min(threads, MOST):
                         _collect(running, reading)
                 while running:

@@ -57,18 +57,70 @@ class Counted:
     files: tuple[FileCount, ...]
 
 
-class Engine(Protocol):
-    """Counts the lines of files; every engine gives the same numbers."""
+class Reading:
+    """A question to the files of a log, and how far its answer has come.  Engines count what nobody counted before."""
 
-    def count(
+    def __init__(
         self,
         question: Question,
         source: LogSource,
-        files: tuple[LogFile, ...],
         window: Window,
+        files: Sequence[LogFile],
         shelf: Shelf,
         tell: Tell | None,
-    ) -> Counted: ...
+    ) -> None:
+        self.question, self.source, self.window, self.files, self.shelf = question, source, window, tuple(files), shelf
+        self._counts = {file: shelf.counted(source.place, file, question.name) for file in files}
+        self._notes: dict[LogFile, FileCount] = {}
+        self._tell, self._began = tell, time.monotonic()
+        self._of_bytes, self._bytes, self._fresh = sum(file.size for file in files), 0, 0
+
+    def missing(self) -> list[LogFile]:
+        """The files that are still to be read; what is known of the others counts as done."""
+        for file, counts in self._counts.items():
+            note = self.shelf.find(counts)
+            if note is not None:
+                self._add(file, note)
+        return [file for file in self.files if file not in self._notes]
+
+    def made(self, file: LogFile) -> Path:
+        """Where the counts of a file are written first."""
+        return self.shelf.work / self._counts[file].name
+
+    def keep(self, file: LogFile, note: FileCount) -> FileCount:
+        """Put what was written there in its place, with its note; any thread may."""
+        self.shelf.keep(self._counts[file], self.made(file), note)
+        return note
+
+    def done(self, file: LogFile, note: FileCount) -> None:
+        """One that was missing is counted and kept."""
+        self._fresh += file.size
+        self._add(file, note)
+
+    def counted(self) -> Counted:
+        """All of it, once nothing is missing."""
+        return Counted(tuple(self._counts.values()), tuple(self._notes[file] for file in self.files))
+
+    def counted_at_once(self, rows: Path, note: FileCount) -> Counted:
+        """All of it, where the files were counted together and elsewhere: no time left follows from it."""
+        self._say(len(self.files), self._of_bytes)
+        return Counted((rows,), (note,))
+
+    def _add(self, file: LogFile, note: FileCount) -> None:
+        self._notes[file] = note
+        self._bytes += file.size
+        self._say(len(self._notes), self._bytes)
+
+    def _say(self, files: int, size: int) -> None:
+        if self._tell is not None:
+            seconds = time.monotonic() - self._began
+            self._tell(Progress(files, len(self.files), size, self._of_bytes, seconds, self._fresh))
+
+
+class Engine(Protocol):
+    """Counts the lines of files; every engine gives the same numbers."""
+
+    def count(self, reading: Reading) -> Counted: ...
 
 
 @dataclass(frozen=True)
@@ -134,9 +186,10 @@ def read_access_logs(
     `cache` folder a reading that was interrupted goes on where it was.
     """
     with shelf(cache) as kept:
-        files, found = _ask(HISTOGRAM, source, window, engine, kept, tell, most_bytes)
+        reading = _reading(HISTOGRAM, source, window, kept, tell, most_bytes)
+        found = _engine(engine).count(reading)
         rows = merged(HISTOGRAM, found.rows, window, kept.work)
-        coverage = _coverage(source, window, files, found.files, int(rows["n"].sum()))
+        coverage = _coverage(reading, found.files, int(rows["n"].sum()))
     return as_histogram(rows, window, coverage)
 
 
@@ -158,25 +211,18 @@ def read_damage(
         raise BadInput(seen=f"slow_ms {slow_ms}", wanted="milliseconds, 0 or more", next_step="correct it")
     question = damage(slow_ms)
     with shelf(cache) as kept:
-        files, found = _ask(question, source, window, engine, kept, tell, most_bytes)
+        reading = _reading(question, source, window, kept, tell, most_bytes)
+        found = _engine(engine).count(reading)
         rows = merged(question, found.rows, window, kept.work)
         # Every request has one status, so those rows hold each once; folded rows are part of the sum.
         counted = int(rows["n"][rows.texts("dimension") == "status"].sum())
-        coverage = _coverage(source, window, files, found.files, counted)
+        coverage = _coverage(reading, found.files, counted)
     return as_damage(rows, window, slow_ms, coverage)
 
 
-def _ask(
-    question: Question,
-    source: LogSource,
-    window: Window,
-    engine: Engine | None,
-    kept: Shelf,
-    tell: Tell | None,
-    most_bytes: int,
-) -> tuple[tuple[LogFile, ...], Counted]:
-    from runbook_lib.accesslog.duck import DuckDB
-
+def _reading(
+    question: Question, source: LogSource, window: Window, kept: Shelf, tell: Tell | None, most_bytes: int
+) -> Reading:
     files = source.files(window)
     size = sum(file.size for file in files)
     if size > most_bytes:
@@ -186,28 +232,32 @@ def _ask(
             wanted=f"at most {most_bytes / 1e9:.1f} GB",
             next_step="narrow the window, or raise most_bytes; Dask and Athena share the work among machines",
         )
-    return files, (engine or DuckDB()).count(question, source, files, window, kept, tell)
+    return Reading(question, source, window, files, kept, tell)
 
 
-def _coverage(
-    source: LogSource, window: Window, files: Sequence[LogFile], found: Sequence[FileCount], counted: int
-) -> Coverage:
+def _engine(named: Engine | None) -> Engine:
+    from runbook_lib.accesslog.duck import DuckDB
+
+    return named or DuckDB()
+
+
+def _coverage(reading: Reading, found: Sequence[FileCount], counted: int) -> Coverage:
     rejected: dict[str, int] = {}
     for one in found:
         for reject in one.rejects:
             rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.n
     return Coverage(
-        place=source.place,
-        window=window,
-        files=len(files),
-        bytes=sum(file.size for file in files),
+        place=reading.source.place,
+        window=reading.window,
+        files=len(reading.files),
+        bytes=sum(file.size for file in reading.files),
         lines=sum(one.lines for one in found),
         counted=counted,
         rejects=tuple(_samples(found)),
         rejected=rejected,
         troubled=tuple((one.name.rpartition("/")[2], one.trouble) for one in found if one.trouble),
-        gaps=names.gaps(files, window),
-        thin=names.thin(files, window),
+        gaps=names.gaps(reading.files, reading.window),
+        thin=names.thin(reading.files, reading.window),
     )
 
 
@@ -219,46 +269,3 @@ def _samples(found: Iterable[FileCount]) -> Iterator[Reject]:
         shown[reject.reason] = shown.get(reject.reason, 0) + 1
         if shown[reject.reason] <= SAMPLES:
             yield reject
-
-
-class Reading:
-    """The files of a question as an engine counts them: those that nobody counted before, and how far it has come."""
-
-    def __init__(
-        self, question: Question, source: LogSource, files: Sequence[LogFile], shelf: Shelf, tell: Tell | None
-    ) -> None:
-        self._shelf, self._tell, self._began = shelf, tell, time.monotonic()
-        self._counts = {file: shelf.counted(source.place, file, question.name) for file in files}
-        self._of_bytes = sum(file.size for file in files)
-        self._notes: dict[LogFile, FileCount] = {}
-        self._bytes = self._fresh = 0
-        known = {file: shelf.find(counts) for file, counts in self._counts.items()}
-        self.missing = [file for file, note in known.items() if note is None]
-        for file, note in known.items():
-            if note is not None:
-                self._add(file, note)
-
-    def made(self, file: LogFile) -> Path:
-        """Where the counts of a file are written first."""
-        return self._shelf.work / self._counts[file].name
-
-    def keep(self, file: LogFile, note: FileCount) -> FileCount:
-        """Put what was written there in its place, with its note; any thread may."""
-        self._shelf.keep(self._counts[file], self.made(file), note)
-        return note
-
-    def done(self, file: LogFile, note: FileCount) -> None:
-        """One that was missing is counted and kept."""
-        self._fresh += file.size
-        self._add(file, note)
-
-    def counted(self) -> Counted:
-        """All of it, once nothing is missing."""
-        return Counted(tuple(self._counts.values()), tuple(self._notes[file] for file in self._counts))
-
-    def _add(self, file: LogFile, note: FileCount) -> None:
-        self._notes[file] = note
-        self._bytes += file.size
-        if self._tell is not None:
-            seconds = time.monotonic() - self._began
-            self._tell(Progress(len(self._notes), len(self._counts), self._bytes, self._of_bytes, seconds, self._fresh))

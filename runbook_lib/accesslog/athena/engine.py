@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,8 +16,8 @@ from runbook_lib.accesslog.athena.query import LONGEST, ended, query, running, s
 from runbook_lib.accesslog.athena.table import CATALOG, TABLE, AthenaTable
 from runbook_lib.accesslog.bucket import BucketLogs
 from runbook_lib.accesslog.counting import connect, quoted
-from runbook_lib.accesslog.files import LogFile, LogSource, days, ends
-from runbook_lib.accesslog.reading import Counted, Progress, Tell
+from runbook_lib.accesslog.files import LogFile, days, ends
+from runbook_lib.accesslog.reading import Counted, Reading
 from runbook_lib.accesslog.shelf import FileCount, Reject, Shelf
 from runbook_lib.accesslog.statements import ATHENA, TEXTS, Question
 from runbook_lib.accesslog.window import Window
@@ -43,29 +42,19 @@ class Athena:
     table: AthenaTable
     agreed: Estimate
 
-    def count(
-        self,
-        question: Question,
-        source: LogSource,
-        files: tuple[LogFile, ...],
-        window: Window,
-        shelf: Shelf,
-        tell: Tell | None,
-    ) -> Counted:
+    def count(self, reading: Reading) -> Counted:
+        source, question, files, shelf = reading.source, reading.question, reading.files, reading.shelf
         if not isinstance(source, BucketLogs):
             raise wrong(f"a log in {source.place}", "one in S3: Athena reads nothing else")
-        self._check(source, window)
-        began, lines = time.monotonic(), _lines(self.table, source, window)
+        self._check(source, reading.window)
+        lines = _lines(self.table, source, reading.window)
         found = self._ask(question.sql(lines, ATHENA, file="path"), files, question.name, shelf)
         rows, count, rejected = _rows(question, found, shelf)
         rejects: tuple[Reject, ...] = ()
         if rejected:
             told = self._ask(statements.rejects(lines, ATHENA, file="path"), files, "rejects", shelf)
             rejects = _rejects(told, shelf)
-        if tell is not None:
-            size = sum(file.size for file in files)
-            tell(Progress(len(files), len(files), size, size, time.monotonic() - began))
-        return Counted((rows,), (FileCount(source.place, count, rejects),))
+        return reading.counted_at_once(rows, FileCount(source.place, count, rejects))
 
     def _check(self, source: BucketLogs, window: Window) -> None:
         size = sum(file.size for file in source.of_days(window))

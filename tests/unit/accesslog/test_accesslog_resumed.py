@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook_lib.accesslog import LocalLogs, Progress, Window
+from runbook_lib.accesslog import LocalLogs, Progress, Window, dask
+from runbook_lib.accesslog.files import LogFile
 from tests.logs_made import START, Recipe, make
 from tests.unit.accesslog.logs_read import LINE, counted, read, written
 
@@ -62,3 +63,15 @@ def test_a_window_of_a_cached_file_needs_no_reading(tmp_path: Path) -> None:
     logs = read(LocalLogs(tmp_path / "log"), Window(START, START + timedelta(minutes=1)), cache=cache, tell=told.append)
     assert told[-1].fresh == 0
     assert logs.requests == sum(n for (minute, *_), n in truth.histogram.items() if minute * 60 == START.timestamp())
+
+
+@pytest.mark.parametrize(("number", "size", "threads"), [(0, 9, 2), (1, 9, 2), (24, 3 << 20, 2), (240, 3 << 20, 8)])
+def test_workers_are_sent_every_file_once_in_ever_smaller_tasks(number: int, size: int, threads: int) -> None:
+    """In their order, no task above its limit by more than a file, and the last ones single files."""
+    files = [LogFile(f"{n:03d}.log.gz", size, "") for n in range(number)]
+    batches = list(dask._batches(files, threads))
+    assert [file for batch in batches for file in batch] == files
+    sizes = [len(batch) for batch in batches]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(one * size < dask.TASK_BYTES + size for one in sizes)
+    assert sizes[-threads:] == [1] * min(threads, number)
