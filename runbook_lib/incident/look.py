@@ -51,6 +51,12 @@ class Seen:
     files: tuple[str, ...] | None
     requests_in_days: float
     requests: Requests | None = None  # what the access log says of the harm
+    commit: str | None = None  # that the last release in the window deployed; looks kept before it was told lack it
+
+    @property
+    def release(self) -> Deployment | None:
+        """The last release in the window."""
+        return _last_release(self.deployments)
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,6 @@ class Incident:
     intervals: Intervals | None = None
     shares: tuple[Share, ...] = ()
     causes: tuple[Cause, ...] = ()
-
-    @property
-    def release(self) -> Deployment | None:
-        """The last release in the window."""
-        return next((one for one in reversed(self.seen.deployments) if not one.goes_back), None)
 
     @property
     def blames_version(self) -> bool:
@@ -113,6 +114,7 @@ def read(
         _metrics(measured, window, account),
     )
     before, after = _released(tenures)
+    commit, files = _commit(account, system, found)
     hurt = harm.find(measured, system.params.objective)
     # Of what has not ended there is no "after": the log may know minutes that are not measured yet.
     known = Window(window.start, hurt.end) if hurt and hurt.end >= measured.end else window
@@ -126,7 +128,8 @@ def read(
         deployments=found,
         tenures=tenures,
         differences=changed.read_differences(account, before, after),
-        files=_files(account, system, found),
+        files=files,
+        commit=commit,
         requests_in_days=_requests(account, system, lb, window.end),
         requests=counted,
     )
@@ -232,19 +235,24 @@ def _released(tenures: Sequence[Tenure]) -> tuple[str | None, str | None]:
     return blue.revision if blue else None, green.revision if green else None
 
 
-def _files(account: Account, system: System, found: Sequence[Deployment]) -> tuple[str, ...] | None:
-    """What the commit of the last release in the window changed against the one released before; None: not known."""
-    wanted = next((one.id for one in reversed(found) if one.rolls_back is None), None)
-    if wanted is None:
-        return None
+def _last_release(found: Sequence[Deployment]) -> Deployment | None:
+    return next((one for one in reversed(found) if not one.goes_back), None)
+
+
+def _commit(account: Account, system: System, found: Sequence[Deployment]) -> tuple[str | None, tuple[str, ...] | None]:
+    """The commit of the last release in the window, and what it changed against the one before; None: not known."""
+    release = _last_release(found)
+    if release is None:
+        return None, None
     runs = pipeline.read_executions(account, system)
     read = (pipeline.read_execution(account, system, run.id) for run in runs)
-    mine = next((n for n, run in enumerate(read) if any(action.external == wanted for action in run.actions)), None)
+    mine = next((n for n, run in enumerate(read) if any(action.external == release.id for action in run.actions)), None)
     if mine is None:
-        return None
+        return None, None
     commit = runs[mine].commit
     earlier = next((run.commit for run in runs[mine + 1 :] if run.commit and run.status == "Succeeded"), None)
-    return changed.read_commit_files(account, system, earlier, commit) if commit and earlier else None
+    files = changed.read_commit_files(account, system, earlier, commit) if commit and earlier else None
+    return commit, files
 
 
 def _requests(account: Account, system: System, lb: Balancer, end: datetime) -> float:

@@ -39,8 +39,14 @@ _finder: MetaPathFinder | None = None
 
 def give(source: Source) -> None:
     """From now on moto's time comes from there."""
-    global _source, _finder
+    global _source
     _source = source
+    install()
+
+
+def install() -> None:
+    """Replace the names in moto's modules, in those that are loaded from now on too."""
+    global _finder
     if _finder is None:
         _finder = _Finder()
         sys.meta_path.insert(0, _finder)

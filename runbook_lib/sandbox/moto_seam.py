@@ -236,7 +236,7 @@ moto.core.utils.create_loader = _Loader  # type: ignore[attr-defined, assignment
 # what else of moto is loaded from now on, before any world is there, asks for none either.
 AccountSpecificBackend.get_session = clients.session  # type: ignore[method-assign]
 moto.core.utils.Session = lambda: clients.session()._session  # type: ignore[assignment, attr-defined, misc]
-moto_names.take_back()
+moto_names.install()
 
 
 # ---- memory

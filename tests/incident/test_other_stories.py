@@ -40,9 +40,10 @@ def test_a_dependency_that_fails_in_both_colours_is_not_blamed_on_green() -> Non
     strong = [cause for cause in found.incident.causes if cause.weight == STRONG]
     assert [cause.what for cause in strong] == ["something outside the versions: a dependency"]
     assert "alike" in strong[0].evidence[0]
-    assert found.commit is not None
+    commit = found.incident.seen.commit
+    assert commit is not None
     assert found.bad_commit is None
-    assert f"Release commit {found.commit[:7]} again" in str(incident.todo(account, system, found))
+    assert f"Release commit {commit[:7]} again" in str(incident.todo(account, system, found))
     open_again = incident.check_hands(account, system, found, "unfreeze")
     assert "no commit is known to be bad" in str(open_again)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runbook_lib import pipeline, repository
 from runbook_lib.account import Account
-from runbook_lib.check import Checks, ask, checks, skip, unknown
+from runbook_lib.check import Check, Checks, ask, checks, skip, unknown
 from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.incident import changed
 from runbook_lib.step import Plan
@@ -12,6 +12,8 @@ from runbook_lib.story import delivery
 from runbook_lib.story.incident.looked import Look
 from runbook_lib.system import System
 
+ANOTHER = "Is the head of the branch another commit than the bad one?"
+AGAIN = "Which files that the bad commit changed were changed since?"
 REMEDY = "revert or mend it first: opening the way would deploy it again"
 
 
@@ -27,25 +29,27 @@ def plan_hands(account: Account, system: System, found: Look, hands: str) -> Pla
 
 def check_hands(account: Account, system: System, found: Look, hands: str) -> Checks:
     """Is it right to do it: would opening the way into Deploy not bring the bad commit back?"""
-    question = "Is what the bad commit changed no more in the head of the branch?"
     if hands != "unfreeze":
-        return checks("Ready", (skip(question, "nothing is opened"),))
-    bad = found.bad_commit
-    if bad is None and not found.incident.blames_version:
-        return checks("Ready", (skip(question, "no commit is known to be bad"),))
+        return checks("Ready", (skip(ANOTHER, "nothing is opened"),))
+    if found.bad_commit is None and not found.incident.blames_version:
+        return checks("Ready", (skip(ANOTHER, "no commit is known to be bad"),))
     head = repository.read_repository(account, system).head
-    if bad is None or head is None:
-        seen = f"bad commit {bad[:7] if bad else 'not known'}, head {head.id[:7] if head else 'not known'}"
-        return checks("Ready", (unknown(question, seen=seen, wanted="both known", remedy=REMEDY),))
-    mine, since = found.incident.seen.files, changed.read_commit_files(account, system, bad, head.id)
-    if head.id == bad or since is None or mine is None:  # a git host does not say what changed: the head alone is asked
-        another = ask(question, head.id != bad, seen=head.id[:7], wanted=f"not {bad[:7]}", remedy=REMEDY)
-        return checks("Ready", (another,))
-    again = sorted(set(mine) & set(since))
-    seen = (
-        f"changed since {bad[:7]}: {', '.join(again)}" if again else f"all that {bad[:7]} changed is in {head.id[:7]}"
-    )
-    return checks("Ready", (ask(question, bool(again), seen=seen, wanted="its files changed again", remedy=REMEDY),))
+    if found.bad_commit is None or head is None:
+        seen = "the branch has no head" if head is None else "a version is to blame, its commit is not known"
+        return checks("Ready", (unknown(ANOTHER, seen=seen, wanted="both known", remedy=REMEDY),))
+    return checks("Ready", _mended(account, system, found, found.bad_commit, head.id))
+
+
+def _mended(account: Account, system: System, found: Look, bad: str, head: str) -> tuple[Check, ...]:
+    """A commit on top of the bad one is not enough: something that the bad one changed must be another again."""
+    another = ask(ANOTHER, head != bad, seen=head[:7], wanted=f"not {bad[:7]}", remedy=REMEDY)
+    files = found.incident.seen.files
+    since = changed.read_commit_files(account, system, bad, head) if files is not None else None
+    if files is None or since is None:
+        return (another, skip(AGAIN, "not known here: a git host, or no release before it"))
+    again = sorted(set(files) & set(since))
+    seen = ", ".join(again) or f"none of {', '.join(files)}"
+    return (another, ask(AGAIN, bool(again), seen=seen, wanted="one at least", remedy=REMEDY))
 
 
 def _plan_nothing(account: Account, system: System, found: Look) -> Plan:

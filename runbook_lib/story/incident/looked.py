@@ -8,10 +8,9 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from runbook_lib import accesslog, balancer, deployment, pipeline
+from runbook_lib import accesslog, balancer, deployment
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
-from runbook_lib.deployment import Deployment
 from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.incident import evidence, look
 from runbook_lib.incident.look import Incident
@@ -32,7 +31,6 @@ class Look:
     """An incident as it was looked at, and what the report needs beside it."""
 
     incident: Incident
-    commit: str | None  # that the last release in the window deployed
     logs: bool  # whether the load balancer writes access logs
     kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
     earlier: bool = False  # whether it is an earlier look that was read again
@@ -40,16 +38,18 @@ class Look:
     @property
     def bad_commit(self) -> str | None:
         """The commit that must not be deployed again: blamed, or taken back and not cleared."""
-        return self.commit if self.incident.blames_version or (self._undone and not self.innocent) else None
+        blamed = self.incident.blames_version or (self._undone and not self.innocent)
+        return self.incident.seen.commit if blamed else None
 
     @property
     def innocent(self) -> str | None:
         """The commit that was taken back although something else was to blame."""
-        return self.commit if self._undone and self.incident.clears_version else None
+        return self.incident.seen.commit if self._undone and self.incident.clears_version else None
 
     @property
     def _undone(self) -> bool:
-        return self.incident.release is not None and self.incident.release.status in ("Stopped", "Failed")
+        release = self.incident.seen.release
+        return release is not None and release.status in ("Stopped", "Failed")
 
 
 def find_window(account: Account, system: System, since: str, until: str) -> Window:
@@ -107,7 +107,7 @@ def read(
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
     found = look.reason(seen, system.params.objective, system.params.alarms)
-    return Look(found, _commit(account, system, found.release), lb.logging_to is not None, place, earlier)
+    return Look(found, lb.logging_to is not None, place, earlier)
 
 
 def _tell(progress: Progress, now: accesslog.Progress) -> None:
@@ -126,14 +126,3 @@ def _keep(seen: look.Seen, journals: tuple[Journal, ...]) -> str:
         return ""
     evidence.save(seen, folder / evidence.NAME)
     return str(folder / evidence.NAME)
-
-
-def _commit(account: Account, system: System, release: Deployment | None) -> str | None:
-    """The commit of the run that made a deployment; None where none of the last runs did."""
-    if release is None:
-        return None
-    for run in pipeline.read_executions(account, system):
-        whole = pipeline.read_execution(account, system, run.id)
-        if any(action.external == release.id for action in whole.actions):
-            return run.commit
-    return None

@@ -123,13 +123,12 @@ def budget(account: Account, system: System, found: Look) -> Table:
 
 def judged(account: Account, system: System, found: Look) -> Table:
     """The judge on the last release in the window, by metrics and access logs: was the new version worse?"""
-    seen = found.incident.seen
-    releases = [one for one in seen.deployments if not one.goes_back]
-    if not releases:
+    release = found.incident.seen.release
+    if release is None:
         return table(judging.PAST, [{"what": "verdict", "seen": "no release in the window"}])
     if found.earlier:
         return table(judging.PAST, [{"what": "verdict", "seen": f"not asked: {found.kept_in} is an earlier look"}])
-    return judging.retrospective(account, system, releases[-1].id).table()
+    return judging.retrospective(account, system, release.id).table()
 
 
 def changed(account: Account, system: System, found: Look) -> Table:
