@@ -223,6 +223,20 @@ def test_a_file_is_listed_as_what_it_is_when_read(stage: Stage) -> None:
     assert content(stage, "copy") == body
 
 
+def test_a_small_file_is_made_once_for_all_who_read_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look back asks several questions of the same files."""
+    stage.serve()
+    stage.wait(900)
+    one, two = sorted(files(stage))[:2]
+    logfile._again.cache_clear()
+    made: list[float] = []
+    pack = logfile.compressed
+    monkeypatch.setattr(logfile, "compressed", lambda lines, **more: made.append(more["at"]) or pack(lines, **more))
+    first = [content(stage, key) for key in (one, two)]
+    assert [content(stage, key) for key in (one, two)] == first
+    assert len(made) == 2
+
+
 def test_looking_at_a_log_makes_no_line_of_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the hour was: only who reads a file waits for it."""
     made: list[str] = []
