@@ -16,8 +16,8 @@ from runbook_lib.suggest import did_you_mean
 if TYPE_CHECKING:
     import numpy
 
+    from runbook_lib.accesslog.coverage import Coverage
     from runbook_lib.accesslog.merging import Rows
-    from runbook_lib.accesslog.reading import Coverage
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from runbook_lib.accesslog.window import Window
 if TYPE_CHECKING:
     import numpy
 
+    from runbook_lib.accesslog.coverage import Coverage
     from runbook_lib.accesslog.merging import Rows
-    from runbook_lib.accesslog.reading import Coverage
 
 NO_GROUP = "-"  # a redirect, a fixed answer or a malformed request: no target group was chosen
 

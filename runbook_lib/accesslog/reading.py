@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from runbook_lib.accesslog import files as names
+from runbook_lib.accesslog.coverage import Coverage, coverage_of
 from runbook_lib.accesslog.damage import Damage, as_damage
 from runbook_lib.accesslog.files import LogFile, LogSource
 from runbook_lib.accesslog.histogram import Histogram, as_histogram
 from runbook_lib.accesslog.merging import merged
-from runbook_lib.accesslog.shelf import FileCount, Reject, Shelf, shelf
+from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
 from runbook_lib.accesslog.statements import HISTOGRAM, Question, damage
 from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    pass
 
-SAMPLES = 3  # of each reason
 MOST_BYTES = 100 << 30  # a day of a very busy service, packed: half an hour on two cores
 
 
@@ -123,54 +122,6 @@ class Engine(Protocol):
     def count(self, reading: Reading) -> Counted: ...
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """What an answer rests on: files read, lines in them, those rejected and why, and what is not there.
-
-    `outside` are good lines in those files that are not of the window; `troubled` files are named with what is wrong.
-    `gaps` are the ends of five-minute intervals of which no file was there: nobody asked, or the file is late or lost.
-    Of those in `thin` a node's is not there that had one of the interval before.
-    """
-
-    place: str
-    window: Window
-    files: int
-    bytes: int
-    lines: int
-    counted: int
-    rejects: tuple[Reject, ...]  # up to SAMPLES of each reason, each with the number of its lines in a file
-    rejected: dict[str, int]  # reason -> lines
-    troubled: tuple[tuple[str, str], ...]
-    gaps: tuple[datetime, ...]
-    thin: tuple[datetime, ...]
-
-    @property
-    def outside(self) -> int:
-        return self.lines - self.counted - sum(self.rejected.values())
-
-    def sentences(self) -> tuple[str, ...]:
-        """What has to be said about it, the first sentence always."""
-        from runbook_lib.accesslog.statements import REASONS
-
-        said = [
-            f"{self.counted:,} requests from {self.lines:,} lines in {self.files} files ({self.bytes / 1e6:.1f} MB) "
-            f"of {self.place}; {self.outside:,} lines are of another time."
-        ]
-        said += [f"{n:,} lines were not counted: {REASONS[why]}." for why, n in sorted(self.rejected.items())]
-        said += [f"{name} is {what}; what could be read of it was counted." for name, what in self.troubled]
-        if self.gaps:
-            said.append(
-                f"Of {len(self.gaps)} five-minute intervals there is no file, the first ends at "
-                f"{self.gaps[0]:%Y-%m-%dT%H:%M}Z: nobody asked, or the file is late or lost."
-            )
-        if self.thin:
-            said.append(
-                f"Of {len(self.thin)} five-minute intervals a node of the load balancer has no file though it had one "
-                f"before, the first ends at {self.thin[0]:%Y-%m-%dT%H:%M}Z: nobody asked it, or it is late or lost."
-            )
-        return tuple(said)
-
-
 def read_access_logs(
     source: LogSource,
     window: Window,
@@ -189,7 +140,7 @@ def read_access_logs(
         reading = _reading(HISTOGRAM, source, window, kept, tell, most_bytes)
         found = _engine(engine).count(reading)
         rows = merged(HISTOGRAM, found.rows, window, kept.work)
-        coverage = _coverage(reading, found.files, int(rows["n"].sum()))
+        coverage = _coverage(reading, found, int(rows["n"].sum()))
     return as_histogram(rows, window, coverage)
 
 
@@ -216,7 +167,7 @@ def read_damage(
         rows = merged(question, found.rows, window, kept.work)
         # Every request has one status, so those rows hold each once; folded rows are part of the sum.
         counted = int(rows["n"][rows.texts("dimension") == "status"].sum())
-        coverage = _coverage(reading, found.files, counted)
+        coverage = _coverage(reading, found, counted)
     return as_damage(rows, window, slow_ms, coverage)
 
 
@@ -241,31 +192,5 @@ def _engine(named: Engine | None) -> Engine:
     return named or DuckDB()
 
 
-def _coverage(reading: Reading, found: Sequence[FileCount], counted: int) -> Coverage:
-    rejected: dict[str, int] = {}
-    for one in found:
-        for reject in one.rejects:
-            rejected[reject.reason] = rejected.get(reject.reason, 0) + reject.n
-    return Coverage(
-        place=reading.source.place,
-        window=reading.window,
-        files=len(reading.files),
-        bytes=sum(file.size for file in reading.files),
-        lines=sum(one.lines for one in found),
-        counted=counted,
-        rejects=tuple(_samples(found)),
-        rejected=rejected,
-        troubled=tuple((one.name.rpartition("/")[2], one.trouble) for one in found if one.trouble),
-        gaps=names.gaps(reading.files, reading.window),
-        thin=names.thin(reading.files, reading.window),
-    )
-
-
-def _samples(found: Iterable[FileCount]) -> Iterator[Reject]:
-    """The first few of each reason, by their text: the same ones whatever order the files were read in."""
-    shown: dict[str, int] = {}
-    every = [reject for one in found for reject in one.rejects]
-    for reject in sorted(every, key=lambda reject: (reject.reason, reject.sample)):
-        shown[reject.reason] = shown.get(reject.reason, 0) + 1
-        if shown[reject.reason] <= SAMPLES:
-            yield reject
+def _coverage(reading: Reading, found: Counted, counted: int) -> Coverage:
+    return coverage_of(reading.source.place, reading.window, reading.files, found.files, counted)
