@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runbook_lib.sandbox.services.elbv2.health import Answer, Change, Schedule, Verdict, accepts, next_change, verdicts
@@ -43,6 +43,7 @@ def timelines(draw: st.DrawFn) -> list[Verdict]:
 
 
 @given(st.sampled_from(["initial", "healthy", "unhealthy"]), st.integers(100, 200), timelines())
+@example("unhealthy", 100, [verdict(0, False), verdict(191, True), verdict(211, False), verdict(212, True)])
 def test_next_change_is_what_check_after_check_gives(state: str, since: int, found: list[Verdict]) -> None:
     """The one-step answer equals the slow one for every state and every course of answers."""
     schedule = Schedule(FIRST, CHECK.interval)

@@ -134,7 +134,8 @@ def next_change(
         "healthy": ((False, check.unhealthy, "unhealthy"),),
         "unhealthy": ((True, check.healthy, "healthy"),),
     }[state]
-    changes = [_first(schedule, begin, found, *one) for one in wanted]
+    met = _met(schedule, found)
+    changes = [_first(schedule, begin, met, *one) for one in wanted]
     return min((change for change in changes if change), key=lambda change: change.at, default=None)
 
 
@@ -146,6 +147,12 @@ def _first(
         if last < end:
             return Change(last + _at(found, last).lasts, state)
     return None
+
+
+def _met(schedule: Schedule, found: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that a check meets: what comes and goes between two checks is not seen."""
+    ends = [*(after.since for _, after in pairwise(found)), math.inf]
+    return [one for one, end in zip(found, ends, strict=True) if schedule.next(one.since) < end]
 
 
 def _spans(found: Sequence[Verdict], passes: bool) -> list[tuple[float, float]]:
