@@ -416,6 +416,13 @@ def _drain_seconds(elb: Any, arn: str) -> int:
     return int(next(a["Value"] for a in attributes if a["Key"] == "deregistration_delay.timeout_seconds"))
 
 
+def read_other_groups(account: Account, balancer: Balancer) -> tuple[str, ...]:
+    """The names of further target groups that the same load balancer uses: those of other services."""
+    pages = account.client("elbv2").get_paginator("describe_target_groups").paginate(LoadBalancerArn=balancer.arn)
+    names = {group["TargetGroupName"] for page in pages for group in page["TargetGroups"]}
+    return tuple(sorted(names - set(balancer.groups)))
+
+
 def read_targets(elb: Any, arn: str) -> tuple[Target, ...]:
     """The targets of a group with their health."""
     health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]

@@ -16,6 +16,7 @@ from runbook_lib.system import System
 
 BACK = "going back: "  # so begins the description of a deployment that brings a former revision back
 TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
+Steps = tuple[tuple[timedelta, float], ...]
 INSTALL_LIMIT = timedelta(minutes=60)  # CodeDeploy user guide, troubleshooting-ecs
 
 
@@ -61,6 +62,7 @@ class Deployment:
     events: tuple[LifecycleEvent, ...] = ()  # empty while it has not started
     shares: tuple[TrafficShare, ...] = ()
     target_status: str | None = None
+    termination_wait: timedelta | None = None  # for which the former tasks stand after the shift; None: not said
     skew: timedelta = timedelta(0)  # by which AWS's time was ahead of our clock when it was read
 
     @property
@@ -140,6 +142,33 @@ def read_task_definition_of(account: Account, system: System, deployment: Deploy
     )
     spec = yaml.safe_load(answer["revision"]["appSpecContent"]["content"])
     return spec["Resources"][0]["TargetService"]["Properties"]["TaskDefinition"]
+
+
+def read_steps(account: Account, found: Deployment) -> Steps:
+    """The steps of a deployment's own traffic configuration: one call.
+
+    A step is how long after the beginning of AllowTraffic it comes, and the percent for green that it leads to.
+    """
+    client = account.client("codedeploy")
+    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
+    return _schedule(routing.get("trafficRoutingConfig", {}))
+
+
+def _schedule(routing: Mapping[str, Any]) -> Steps:
+    """The steps of a traffic routing: how long after the beginning, and what percent.
+
+    CodeDeploy user guide, deployment-configurations: a canary has two steps, a linear shift equal ones.
+    """
+    if routing.get("type") == "TimeBasedCanary":
+        canary = routing["timeBasedCanary"]
+        first, wait = canary["canaryPercentage"], timedelta(minutes=canary["canaryInterval"])
+        return ((timedelta(0), float(first)), (wait, 100.0))
+    if routing.get("type") == "TimeBasedLinear":
+        linear = routing["timeBasedLinear"]
+        percent, interval = linear["linearPercentage"], timedelta(minutes=linear["linearInterval"])
+        count = -(-100 // percent)
+        return tuple((number * interval, float(min(100, (number + 1) * percent))) for number in range(count))
+    return ((timedelta(0), 100.0),)
 
 
 def plan_stop(deployment: Deployment, *, why: str) -> Step:
@@ -269,7 +298,14 @@ def _deployment(info: Mapping[str, Any]) -> Deployment:
         rolled_back_by=rollback.get("rollbackDeploymentId"),
         rolls_back=rollback.get("rollbackTriggeringDeploymentId"),
         description=info.get("description", ""),
+        termination_wait=_termination_wait(info),
     )
+
+
+def _termination_wait(info: Mapping[str, Any]) -> timedelta | None:
+    ending = info.get("blueGreenDeploymentConfiguration", {}).get("terminateBlueInstancesOnDeploymentSuccess", {})
+    minutes = ending.get("terminationWaitTimeInMinutes")
+    return None if minutes is None else timedelta(minutes=minutes)
 
 
 def _event(found: Mapping[str, Any]) -> LifecycleEvent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from runbook_lib.account import Account
 from runbook_lib.alarm import NAMESPACE
 from runbook_lib.balancer import Balancer, dimension
 
-PERIOD = 60
+PERIOD, HOUR = 60, 3600
+NO_GROUP = "no target group"  # the name of what no target group got
 # name of the series -> (CloudWatch metric, statistic); ELB user guide, load-balancer-cloudwatch-metrics
 SERIES = {
     "requests": ("RequestCount", "Sum"),
@@ -29,7 +30,7 @@ SERIES = {
 
 @dataclass(frozen=True)
 class Minute:
-    """One minute of one target group; counts are requests, latencies seconds; None where CloudWatch has no point."""
+    """One minute of a target group, or of none; counts are requests, latencies seconds; None: there is no point."""
 
     at: datetime
     group: str
@@ -68,6 +69,10 @@ class Metrics:
     def groups(self) -> tuple[str, ...]:
         return tuple(sorted({minute.group for minute in self.minutes}))
 
+    def between(self, start: datetime, end: datetime) -> Metrics:
+        """The minutes of a part of it."""
+        return Metrics(start, end, tuple(minute for minute in self.minutes if start <= minute.at < end))
+
 
 def read_metrics(
     account: Account, balancer: Balancer, groups: Iterable[str], *, start: datetime, end: datetime
@@ -78,19 +83,42 @@ def read_metrics(
     ids = {f"m{g}_{series}": (name, series) for g, name in enumerate(names) for series in SERIES}
     if not ids:
         return Metrics(start, end, ())
-    queries = [_query(key, balancer, name, series) for key, (name, series) in ids.items()]
-    pages = (
-        account.client("cloudwatch")
-        .get_paginator("get_metric_data")
-        .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending")
-    )
+    queries = [_query(id, *SERIES[series], _of_group(balancer, name)) for id, (name, series) in ids.items()]
     points: dict[tuple[datetime, str], dict[str, float]] = {}
-    for page in pages:
-        for result in page["MetricDataResults"]:
-            name, series = ids[result["Id"]]
-            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-                points.setdefault((at, name), {})[series] = value
+    for id, at, value in _points(account, queries, start, end):
+        name, series = ids[id]
+        points.setdefault((at, name), {})[series] = value
     return Metrics(start, end, tuple(_minute(at, name, points[at, name]) for at, name in sorted(points)))
+
+
+def read_untargeted(account: Account, balancer: Balancer, *, start: datetime, end: datetime) -> tuple[Minute, ...]:
+    """The minutes in which the load balancer answered with a 5xx of its own what no target was chosen for.
+
+    They are minutes of no target group (`NO_GROUP`), every request of them failed.  A 503 while no target is registered
+    has no target group in the metrics: it is what HTTPCode_ELB_5XX_Count counts beyond the requests that a target was
+    chosen for (RequestCount) and none answered (no HTTPCode_Target_nXX_Count; ELB user guide,
+    load-balancer-cloudwatch-metrics).
+    """
+    start = start.replace(second=0, microsecond=0)
+    names = {"requests": "RequestCount", "own": "HTTPCode_ELB_5XX_Count"}
+    names |= {f"answered{family}": f"HTTPCode_Target_{family}XX_Count" for family in (2, 3, 4, 5)}
+    whole = [{"Name": "LoadBalancer", "Value": balancer.dimension}]
+    points = _points(account, [_query(id, metric, "Sum", whole) for id, metric in names.items()], start, end)
+    minutes: dict[datetime, dict[str, float]] = {}
+    for id, at, value in points:
+        minutes.setdefault(at, {})[id] = value
+    return tuple(_untargeted(at, found) for at, found in sorted(minutes.items()) if _unchosen(found))
+
+
+def read_request_sum(
+    account: Account, balancer: Balancer, groups: Iterable[str], *, start: datetime, end: datetime
+) -> float:
+    """The requests that these target groups got between two times, by the hour: points that are kept for 455 days."""
+    queries = [
+        _query(f"m{number}", "RequestCount", "Sum", _of_group(balancer, name), period=HOUR)
+        for number, name in enumerate(name for name in groups if name in balancer.groups)
+    ]
+    return float(sum(value for _, _, value in _points(account, queries, start, end))) if queries else 0.0
 
 
 def read_balancer_errors(account: Account, balancer: Balancer, *, start: datetime, end: datetime) -> float:
@@ -99,16 +127,9 @@ def read_balancer_errors(account: Account, balancer: Balancer, *, start: datetim
     They have no target group, and a minute without any has no point (ELB user guide,
     load-balancer-cloudwatch-metrics).
     """
-    answer = account.client("cloudwatch").get_metric_statistics(
-        Namespace=NAMESPACE,
-        MetricName="HTTPCode_ELB_5XX_Count",
-        Dimensions=[{"Name": "LoadBalancer", "Value": balancer.dimension}],
-        StartTime=start,
-        EndTime=end,
-        Period=PERIOD,
-        Statistics=["Sum"],
-    )
-    return float(sum(point["Sum"] for point in answer["Datapoints"]))
+    whole = [{"Name": "LoadBalancer", "Value": balancer.dimension}]
+    query = _query("own", "HTTPCode_ELB_5XX_Count", "Sum", whole)
+    return float(sum(value for _, _, value in _points(account, [query], start, end)))
 
 
 def closed(now: datetime, *, lag: timedelta) -> datetime:
@@ -116,14 +137,43 @@ def closed(now: datetime, *, lag: timedelta) -> datetime:
     return (now - lag).replace(second=0, microsecond=0)
 
 
-def _query(key: str, balancer: Balancer, group: str, series: str) -> dict[str, Any]:
-    metric, stat = SERIES[series]
-    dimensions = [
+def _points(
+    account: Account, queries: Sequence[Mapping[str, Any]], start: datetime, end: datetime
+) -> Iterator[tuple[str, datetime, float]]:
+    """The points of all queries with the id of theirs: one GetMetricData call and its pages."""
+    pages = (
+        account.client("cloudwatch")
+        .get_paginator("get_metric_data")
+        .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending")
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                yield result["Id"], at, value
+
+
+def _of_group(balancer: Balancer, group: str) -> list[dict[str, str]]:
+    return [
         {"Name": "LoadBalancer", "Value": balancer.dimension},
         {"Name": "TargetGroup", "Value": dimension(balancer.groups[group].arn)},
     ]
+
+
+def _query(
+    id: str, metric: str, stat: str, dimensions: Sequence[Mapping[str, str]], period: int = PERIOD
+) -> dict[str, Any]:
     named = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions}
-    return {"Id": key, "MetricStat": {"Metric": named, "Period": PERIOD, "Stat": stat}, "ReturnData": True}
+    return {"Id": id, "MetricStat": {"Metric": named, "Period": period, "Stat": stat}, "ReturnData": True}
+
+
+def _unchosen(found: Mapping[str, float]) -> float:
+    answered = sum(value for id, value in found.items() if id.startswith("answered"))
+    return max(0.0, found.get("own", 0.0) - max(0.0, found.get("requests", 0.0) - answered))
+
+
+def _untargeted(at: datetime, found: Mapping[str, float]) -> Minute:
+    failed = _unchosen(found)
+    return Minute(at, NO_GROUP, failed, failed, 0.0, *[None] * 5)
 
 
 def _minute(at: datetime, group: str, found: Mapping[str, float]) -> Minute:

@@ -24,19 +24,27 @@ class Item:
 
 
 def items(
-    incident: Incident, alarms: Alarms, *, bad_commit: str | None, innocent: str | None, logs: bool
+    incident: Incident, alarms: Alarms, *, bad_commit: str | None, innocent: str | None, back_to: str | None, logs: bool
 ) -> tuple[Item, ...]:
     """The action items; `bad_commit` must not be deployed again, `innocent` may.
 
-    `logs` tells whether access logs are kept.
+    `back_to` is the revision that one would go back to, None where none is known; `logs` tells whether access logs are
+    kept.
     """
-    return tuple(_items(incident, alarms, bad_commit, innocent, logs))
+    return (*_at_once(incident, back_to), *_items(incident, alarms, bad_commit, innocent, logs))
 
 
 def table_of(found: Iterable[Item]) -> Table:
     """The items, numbered."""
     rows = [{"no": number, "what": item.what, "why": item.why} for number, item in enumerate(found, 1)]
     return table("Action items", rows, ("no", "what", "why"))
+
+
+def _at_once(incident: Incident, back_to: str | None) -> Iterator[Item]:
+    """While it lasts: the way back, before anything else."""
+    if incident.intervals and incident.intervals.ongoing and incident.blamed:
+        where = f"to {back_to}" if back_to else "to a former revision: none of the last releases that went well is left"
+        yield Item(f"Go back {where} now (40_roll_back)", f"{incident.blamed} still hurts users")
 
 
 def _items(
@@ -69,7 +77,7 @@ def _items(
         yield Item("Decide beforehand who goes back, and when", "nobody acted in the window")
     if incident.damage.budget.worst > 1:
         what = "Release in smaller first steps"
-        if not (any(cause.in_version for cause in strong) and _in_a_release(incident.seen, incident.harm)):
+        if not (incident.blamed and _in_a_release(incident.seen, incident.harm)):
             what = "Hold back what may fail until the error budget allows it again"
         yield Item(what, f"this incident alone took {100 * incident.damage.budget.worst:.0f} % of the error budget")
     if not logs:

@@ -14,6 +14,7 @@ from runbook_lib.sections import Objective
 from runbook_lib.table import Table, table
 
 PHASES = ("before", "during", "after")
+NOBODY = "none"  # the role of what no version of this system got
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Budget:
     requests: float  # in those days
     allowed: float  # failures
     failed: float  # during the incident
+    elsewhere: float  # failures in the window's other harm
     slow_allowed: float
     slow: int | None
 
@@ -53,6 +55,11 @@ class Budget:
     def burnt(self) -> float | None:
         """The part of the failures' budget that the incident took, 1 for all; None where there was no traffic."""
         return self.failed / self.allowed if self.allowed else None
+
+    @property
+    def all_burnt(self) -> float | None:
+        """The part of it that all the harm of the window took."""
+        return (self.failed + self.elsewhere) / self.allowed if self.allowed else None
 
     @property
     def slow_burnt(self) -> float | None:
@@ -118,7 +125,7 @@ def damage(
     revisions: dict[tuple[int, str, str, str], str | None] = {}
     for minute in measured.minutes:
         tenure = role_of(tenures, minute.group, minute.at) if minute.requests else None
-        role, revision = (tenure.role, tenure.revision) if tenure else ("none", None)
+        role, revision = (tenure.role, tenure.revision) if tenure else (NOBODY, None)
         if minute.requests:
             key = (_phase(harm, minute.at), role, minute.group, revision or "")
             parts.setdefault(key, []).append(minute)
@@ -129,14 +136,16 @@ def damage(
         requests_in_days * (1 - percent / 100)
         for percent in (objective.availability_percent, objective.latency_percent)
     )
-    return Damage(found, Budget(objective.window_days, requests_in_days, allowed, failed, slow_allowed, slow))
+    budget = Budget(objective.window_days, requests_in_days, allowed, failed, harm.elsewhere, slow_allowed, slow)
+    return Damage(found, budget)
 
 
 def budget_table(budget: Budget) -> Table:
     """The error budget in a few lines."""
     no_traffic = "not known: no traffic was measured"
-    burnt, slow_burnt = (
-        no_traffic if part is None else f"{100 * part:.1f} %" for part in (budget.burnt, budget.slow_burnt)
+    burnt, all_burnt, slow_burnt = (
+        no_traffic if part is None else f"{100 * part:.1f} %"
+        for part in (budget.burnt, budget.all_burnt, budget.slow_burnt)
     )
     rows = [
         (f"requests in the last {budget.days} days", f"{budget.requests:.0f}"),
@@ -144,6 +153,11 @@ def budget_table(budget: Budget) -> Table:
         ("failures during the incident", f"{budget.failed:.0f}"),
         ("of the budget, this incident took", burnt),
     ]
+    if budget.elsewhere:
+        rows += [
+            ("failures in the window's other harm", f"{budget.elsewhere:.0f}"),
+            ("of the budget, all of it took", all_burnt),
+        ]
     if budget.slow is not None:
         rows += [
             ("slow answers that the objective allows in them", f"{budget.slow_allowed:.0f}"),

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
-from runbook_lib.accesslog.window import MINUTE
+from runbook_lib.accesslog.window import MINUTE, Window
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.sections import Objective
 
@@ -19,10 +20,14 @@ SLOWER = 1.5  # times the usual p99: below it, slow is how it always was
 
 @dataclass(frozen=True)
 class Usual:
-    """What is usual: the share of requests that fail (0 to 1), and the p99 in seconds; None without traffic."""
+    """What is usual: the share of requests that fail (0 to 1), the p99 in seconds, and requests a minute.
+
+    The p99 is None without traffic.
+    """
 
     error_rate: float
     p99: float | None
+    requests: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Harm:
     end: datetime
     moments: tuple[Moment, ...]  # of the whole window
     usual: Usual
+    others: tuple[Window, ...] = ()  # further stretches of the window that hurt, less than this one
 
     @property
     def minutes(self) -> tuple[Moment, ...]:
@@ -64,22 +70,31 @@ class Harm:
         ]
         return " and ".join(word for yes, word in told if yes)
 
+    @property
+    def elsewhere(self) -> float:
+        """The failed requests of the other stretches."""
+        return sum(m.failed for m in self.moments if any(other.holds(m.at) for other in self.others))
 
-def find(measured: Metrics, objective: Objective) -> Harm | None:
+
+def find(measured: Metrics, objective: Objective, before: Usual | None = None) -> Harm | None:
     """The worst stretch of minutes that hurt users; None when no minute did.
+
+    `before` is what was usual before the window: where it was better than most of the window, it is what counts.
 
     A minute hurts by errors when so many failures would be a chance of less than one in ten thousand at the rate that
     is usual or that the objective allows, whichever is more; and by latency when its p99 is over the objective and
     half as much again as usual.  What is usual counts for twice what the objective allows at most, and for no more
     than its latency: in a window that is mostly the incident, the incident is what is usual.
     """
-    usual = usual_of(measured)
+    usual = _better(usual_of(measured), before)
     moments = tuple(_moment(at, alike, usual, objective) for at, alike in _by_minute(measured.minutes))
     stretches = _stretches([moment for moment in moments if moment.harmed])
     if not stretches:
         return None
     worst = max(stretches, key=lambda found: (sum(m.failed for m in found), len(found)))
-    return Harm(worst[0].at, worst[-1].at + MINUTE, moments, usual)
+    start, end = worst[0].at, worst[-1].at + MINUTE
+    others = tuple(Window(found[0].at, found[-1].at + MINUTE) for found in stretches if found is not worst)
+    return Harm(start, end, moments, usual, others)
 
 
 def usual_of(measured: Metrics) -> Usual:
@@ -87,7 +102,34 @@ def usual_of(measured: Metrics) -> Usual:
     with_traffic = [alike for _, alike in _by_minute(measured.minutes) if _sum(alike, "requests")]
     rates = [_sum(alike, "failed") / _sum(alike, "requests") for alike in with_traffic]
     slow = [found for found in (_p99(alike) for alike in with_traffic) if found is not None]
-    return Usual(median(rates) if rates else 0.0, median(slow) if slow else None)
+    minutes = max(1.0, (measured.end - measured.start) / MINUTE)
+    many = sum(_sum(alike, "requests") for alike in with_traffic) / minutes
+    return Usual(median(rates) if rates else 0.0, median(slow) if slow else None, many)
+
+
+def _better(usual: Usual, before: Usual | None) -> Usual:
+    """The better of both, each figure by itself; what had no traffic says nothing."""
+    if before is None or not before.requests:
+        return usual
+    known = [p99 for p99 in (usual.p99, before.p99) if p99 is not None]
+    rate = min(usual.error_rate, before.error_rate) if usual.requests else before.error_rate
+    return Usual(rate, min(known, default=None), max(usual.requests, before.requests))
+
+
+def silence(measured: Metrics, before: Usual | None) -> Window | None:
+    """The longest stretch without any request after there had been some that is no chance; None: there was none.
+
+    Without requests a load balancer measures nothing, whatever the reason: nobody asked, or nobody reached it.  So many
+    minutes without one must have a chance below CHANCE at the usual rate (Poisson).
+    """
+    busy = sorted({minute.at for minute in measured.minutes if minute.requests})
+    edges = [*([measured.start - MINUTE] if before and before.requests else []), *busy, measured.end]
+    spans = [Window(last + MINUTE, next) for last, next in pairwise(edges) if next - last > MINUTE]
+    longest = max(spans, key=lambda span: span.end - span.start, default=None)
+    if longest is None:
+        return None
+    many = _better(usual_of(measured), before).requests * ((longest.end - longest.start) / MINUTE)
+    return longest if math.exp(-many) < CHANCE else None
 
 
 def unlikely(failed: float, requests: float, rate: float) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runbook_lib.deployment import Deployment
+from runbook_lib.deployment import Deployment, Steps
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.told import Entry, Timeline
 from runbook_lib.sections import Alarms
@@ -16,14 +17,17 @@ from runbook_lib.table import Table, table
 DECISIONS = frozenset(
     {"StopDeployment", "RollbackStage", "CreateDeployment", "ModifyListener", "ModifyRule", "UpdateService"}
 )
+# How an alarm says what it wants (CloudWatch's StateReason, as in the samples of DescribeAlarmHistory).
+PATIENCE = re.compile(r"out of the last (\d+) datapoints.*\(minimum (\d+) datapoints? for \w+ -> ALARM")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment with what marks it; both are empty when it did not come about."""
+    """A moment with what marks it; `at` is None when it did not come about."""
 
     at: datetime | None
     by: str
+    entry: Entry | None = None  # of the timeline, where one told it
 
 
 @dataclass(frozen=True)
@@ -78,25 +82,62 @@ def intervals(harm: Harm, timeline: Timeline, deployments: Sequence[Deployment],
     return Intervals(harm.start, detected, decided, recovered, ongoing)
 
 
-def settings_cost(found: Intervals, alarms: Alarms, deployments: Iterable[Deployment]) -> tuple[Share, ...]:
-    """Where the time until recovery went: the alarms' patience, the data's lag, the decision, the way back."""
+def settings_cost(
+    found: Intervals, alarms: Alarms, deployments: Sequence[Deployment], harm: Harm, steps: Mapping[str, Steps]
+) -> tuple[Share, ...]:
+    """Where the time until recovery went: the alarms' patience, the data's lag, the decision, the way back.
+
+    Behind these, which add up to it, the same time by what the last release's own settings did meanwhile: its shift,
+    and its termination wait.  `steps` are those of each deployment's traffic configuration, by its id.
+    """
     shares: list[Share] = []
     decided, detected = found.decided.at, found.detected.at
     early = decided is not None and (detected is None or decided < detected)
     if early and decided is not None:
         shares.append(Share("until the decision, before any alarm", decided - found.started, _who(deployments)))
-    elif detected and found.to_detect is not None:
-        patience = min(timedelta(minutes=alarms.breaching_minutes), found.to_detect)
-        setting = f"alarms.breaching_minutes = {alarms.breaching_minutes} of {alarms.evaluation_minutes}"
-        shares.append(Share("minutes that the alarm wants to see", patience, setting))
-        lag = "metrics of a closed minute show up minutes later; an alarm evaluates once a minute"
-        shares.append(Share("lag of the data and of the evaluation", found.to_detect - patience, lag))
+    elif found.to_detect is not None:
+        shares += _detection(found.detected, found.to_detect, alarms)
     if decided and detected and not early:
-        shares.append(Share("from the alarm to the decision", decided - detected, _who(deployments)))
+        shares.append(Share("from there to the decision", decided - detected, _who(deployments)))
     if found.recovered.at and decided:
         back = max(timedelta(0), found.recovered.at - decided)
         shares.append(Share("from the decision to the first good minute", back, "minutes are counted whole"))
-    return tuple(shares)
+    release = next((one for one in reversed(deployments) if not one.goes_back), None)
+    return (*shares, *(_of_release(release, harm, steps.get(release.id, ())) if release else ()))
+
+
+def _detection(detected: Mark, took: timedelta, alarms: Alarms) -> list[Share]:
+    """What it waited for who noticed it first: an alarm, as itself says, or a runbook's check."""
+    lag = "metrics of a closed minute show up minutes later; an alarm evaluates once a minute"
+    if detected.entry is not None and detected.entry.kind == "run":
+        return [Share("until the check of a runbook failed", took, "metrics of a closed minute show up minutes later")]
+    told = PATIENCE.search(detected.entry.what if detected.entry else "")
+    wanted, of = (int(told[2]), int(told[1])) if told else (alarms.breaching_minutes, alarms.evaluation_minutes)
+    setting = f"{wanted} of {of} periods, " + ("as the alarm itself says" if told else "by the parameters (alarms)")
+    patience = min(timedelta(minutes=wanted), took)
+    return [
+        Share("minutes that the alarm wants to see", patience, setting),
+        Share("lag of the data and of the evaluation", took - patience, lag),
+    ]
+
+
+def _of_release(release: Deployment, harm: Harm, steps: Steps) -> list[Share]:
+    """How long it hurt while the shift held traffic back, with all traffic on green, and with the former tasks gone."""
+    moved = release.began("AllowTraffic")
+    if moved is None or not steps:
+        return []
+    over = release.completed or harm.end
+    whole = min(moved + steps[-1][0], over)
+    held = ", ".join(f"{percent:g} %" for _, percent in steps[:-1])
+    wait = f"{release.termination_wait.total_seconds() / 60:.0f} min" if release.termination_wait is not None else "-"
+    gone = harm.end if release.status == "Succeeded" else over
+    parts = (
+        ("of it: green had a part of the traffic", moved, whole, f"{release.config}: {held}"),
+        ("of it: green had all, the former tasks stood", whole, over, f"termination wait {wait}: back in seconds"),
+        ("of it: the former tasks were gone", over, gone, f"termination wait {wait}: back by a new deployment"),
+    )
+    spans = ((what, min(end, harm.end) - max(start, harm.start), setting) for what, start, end, setting in parts)
+    return [Share(what, took, setting) for what, took, setting in spans if took > timedelta(0)]
 
 
 def settings_table(shares: Iterable[Share]) -> Table:
@@ -115,7 +156,7 @@ def _decision(after: Iterable[Entry], deployments: Sequence[Deployment], harm: H
     stops = [
         Mark(d.completed, f"deployment {d.id} {d.status}") for d in deployments if d.status in ("Stopped", "Failed")
     ]
-    calls = [Mark(e.at, e.what) for e in after if e.fact.removeprefix("call ") in DECISIONS]
+    calls = [Mark(e.at, e.what) for e in after if e.fact.removeprefix("call ") in DECISIONS and not _service(e.who)]
     known = [mark for mark in (*stops, *backs, *calls) if mark.at and mark.at >= harm.start]
     return min(known, key=lambda mark: mark.at or harm.end, default=Mark(None, "nobody acted in the window"))
 
@@ -123,10 +164,15 @@ def _decision(after: Iterable[Entry], deployments: Sequence[Deployment], harm: H
 def _first(entries: Iterable[Entry]) -> Mark:
     found = min(entries, key=lambda entry: entry.at, default=None)
     return (
-        Mark(found.at, found.what.partition(": Threshold")[0])
+        Mark(found.at, found.what.partition(": Threshold")[0], found)
         if found
         else Mark(None, "nothing noticed it in the window")
     )
+
+
+def _service(who: str) -> bool:
+    """Whether a service of AWS's made a call for itself: CodeDeploy moves its listener, scaling sets its counts."""
+    return who.endswith(".amazonaws.com")
 
 
 def _who(deployments: Iterable[Deployment]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from runbook_lib import deployment
 from runbook_lib.accesslog import (
     Damage,
     Window,
@@ -24,7 +25,6 @@ from runbook_lib.analysis import LOGS, Cells, Observed, Weight
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
 from runbook_lib.errors import BadInput
-from runbook_lib.story import shares
 from runbook_lib.views.axis import Roles
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read(
     began = found.began("AllowTraffic")
     if began is None:
         return Logged(None, ("no production traffic was moved",))
-    steps = shares.steps(account, found)
+    steps = deployment.read_steps(account, found)
     weights = tuple(Weight(began + after, percent / 100) for after, percent in steps)
     alone = next((weight.at for weight in weights if weight.green == 1.0), end)
     first, last = _minute(began), _minute(min(alone, end))

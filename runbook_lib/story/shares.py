@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from runbook_lib import journal
+from runbook_lib import deployment, journal
 from runbook_lib.account import EMBEDDED, Account
 from runbook_lib.deployment import Deployment
 from runbook_lib.journal import RUN_DIRECTORY, Entry, Journal
@@ -27,33 +26,10 @@ def requested(account: Account, found: Deployment) -> Shares:
     if began is None:
         return ((found.created, 0.0),)
     last = found.completed or account.clock.now()
-    reached = [(began + after, percent) for after, percent in steps(account, found) if began + after <= last]
+    steps = deployment.read_steps(account, found)
+    reached = [(began + after, percent) for after, percent in steps if began + after <= last]
     back = [(found.completed, 0.0)] if found.completed and found.rolled_back_by else []
     return ((found.created, 0.0), *reached, *back)
-
-
-def steps(account: Account, found: Deployment) -> tuple[tuple[timedelta, float], ...]:
-    """The steps of a deployment's own traffic configuration: one call."""
-    client = account.client("codedeploy")
-    routing = client.get_deployment_config(deploymentConfigName=found.config)["deploymentConfigInfo"]
-    return schedule(routing.get("trafficRoutingConfig", {}))
-
-
-def schedule(routing: Mapping[str, Any]) -> tuple[tuple[timedelta, float], ...]:
-    """The steps of a traffic routing: how long after the beginning, and what percent.
-
-    CodeDeploy user guide, deployment-configurations: a canary has two steps, a linear shift equal ones.
-    """
-    if routing.get("type") == "TimeBasedCanary":
-        canary = routing["timeBasedCanary"]
-        first, wait = canary["canaryPercentage"], timedelta(minutes=canary["canaryInterval"])
-        return ((timedelta(0), float(first)), (wait, 100.0))
-    if routing.get("type") == "TimeBasedLinear":
-        linear = routing["timeBasedLinear"]
-        percent, interval = linear["linearPercentage"], timedelta(minutes=linear["linearInterval"])
-        count = -(-100 // percent)
-        return tuple((number * interval, float(min(100, (number + 1) * percent))) for number in range(count))
-    return ((timedelta(0), 100.0),)
 
 
 def kept(account: Account, found: Deployment, journals: Iterable[Journal]) -> tuple[Entry, ...]:

@@ -22,7 +22,6 @@ from runbook_lib.metric import Metrics
 from runbook_lib.polling import Phase, Rota, Source
 from runbook_lib.scaling import Activity
 from runbook_lib.service import StoppedTask
-from runbook_lib.story import shares
 from runbook_lib.system import System
 
 LAG = timedelta(minutes=3)  # metrics of a closed minute show up one to three minutes later
@@ -215,7 +214,7 @@ class Tracker:
         assert self.found is not None
         began = self.found.began("AllowTraffic")
         if began is not None:
-            steps = shares.steps(self.account, self.found)
+            steps = deployments.read_steps(self.account, self.found)
             self.course = tuple((began + after, percent) for after, percent in steps)
         self.rota.done("course", now)
 

@@ -278,8 +278,8 @@ def test_a_window_before_everything_is_empty_and_says_so(story: Story) -> None:
     account, system, _ = story
     window = Window(account.clock.now().replace(hour=6, minute=0), account.clock.now().replace(hour=7, minute=0))
     found = incident.read(account, system, window)
-    assert "no target group had a request" in str(incident.gaps(account, system, found))
-    assert "not known: no request to a target group was measured" in str(incident.summary(account, system, found))
+    assert "no request was measured" in str(incident.gaps(account, system, found))
+    assert "not known: no request was measured" in str(incident.summary(account, system, found))
     assert "not known" in str(incident.causes(account, system, found))
 
 

@@ -361,7 +361,8 @@ def test_a_decision_before_the_alarm_costs_no_time_of_the_alarm() -> None:
     """Nothing is below zero, and what the alarm would have waited for was nobody's wait."""
     early, late = Mark(T + timedelta(minutes=2), "somebody"), Mark(T + timedelta(minutes=4), "alarm")
     found = Intervals(T, late, early, Mark(T + timedelta(minutes=6), "good"), False)
-    assert [(share.what, share.took) for share in settings_cost(found, Alarms(), ())] == [
+    hurt = harm.Harm(T, T + timedelta(minutes=6), (), harm.Usual(0.0, None))
+    assert [(share.what, share.took) for share in settings_cost(found, Alarms(), (), hurt, {})] == [
         ("until the decision, before any alarm", timedelta(minutes=2)),
         ("from the decision to the first good minute", timedelta(minutes=4)),
     ]

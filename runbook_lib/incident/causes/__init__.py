@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runbook_lib.incident.causes import alike, crowd, people, release, tasks
+from runbook_lib.incident.causes import alike, crowd, outage, people, release, tasks
 from runbook_lib.incident.causes.facts import STRONG, Cause, Facts
 from runbook_lib.table import Table, table
 
 __all__ = ["STRONG", "Cause", "Facts", "causes", "causes_table"]
 
 # What explains an incident by itself; only where none of them does, something outside is looked for.
-FIRST = (release.ask, tasks.leak, tasks.stopped, crowd.ask)
+FIRST = (release.ask, outage.ask, tasks.leak, tasks.stopped, crowd.ask)
 
 
 def causes(facts: Facts) -> tuple[Cause, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from runbook_lib.deployment import Deployment
 from runbook_lib.incident.changed import Difference
@@ -50,15 +50,24 @@ class Facts:
     def during(self, minute: Minute) -> bool:
         return self.harm.start <= minute.at < self.harm.end
 
-    def versions(self) -> list[tuple[Tenure, Served]]:
-        """Each version that had traffic during the harm, the one with the most first."""
-        minutes: dict[Tenure, list[Minute]] = {}
+    def versions(self) -> list[tuple[str, Served]]:
+        """Each version that had traffic during the harm, the one with the most first: its name, and what it served.
+
+        A revision is one version, whatever its roles; one that nobody remembers is known by its target group.
+        """
+        return _summed(self._by_minute())
+
+    def together(self) -> list[tuple[str, Served]]:
+        """The same of those minutes alone in which several versions had traffic: there they can be compared."""
+        return _summed(minutes for minutes in self._by_minute() if len(minutes) > 1)
+
+    def _by_minute(self) -> list[dict[str, Minute]]:
+        found: dict[datetime, dict[str, Minute]] = {}
         for minute in self.measured.minutes:
             tenure = role_of(self.tenures, minute.group, minute.at)
             if tenure and minute.requests and self.during(minute):
-                minutes.setdefault(tenure, []).append(minute)
-        found = [(tenure, served(own)) for tenure, own in minutes.items()]
-        return sorted(((tenure, sum_) for tenure, sum_ in found if sum_), key=lambda one: -one[1].requests)
+                found.setdefault(minute.at, {})[tenure.revision or tenure.group] = minute
+        return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -78,14 +87,16 @@ class Served:
 class Cause:
     """A candidate: what it is, how much speaks for it, and what; `modes` are failure modes by their ids.
 
-    `in_version`: a version is to blame, so that its commit must not be deployed again as it is.
+    `version`: the revision that is to blame, so that its commit must not be deployed again as it is.  `clears`: the
+    versions were compared, and it was neither.
     """
 
     what: str
     weight: str  # strong or weak
     evidence: tuple[str, ...]
     modes: tuple[str, ...] = ()
-    in_version: bool = False
+    version: str | None = None
+    clears: bool = False
 
 
 def served(minutes: Iterable[Minute]) -> Served | None:
@@ -93,6 +104,15 @@ def served(minutes: Iterable[Minute]) -> Served | None:
     own = list(minutes)
     requests, failed = sum(m.requests or 0 for m in own), sum(m.failed or 0 for m in own)
     return Served(requests, failed, max((m.p99 or 0.0 for m in own), default=0.0)) if requests else None
+
+
+def _summed(found: Iterable[Mapping[str, Minute]]) -> list[tuple[str, Served]]:
+    minutes: dict[str, list[Minute]] = {}
+    for each in found:
+        for version, minute in each.items():
+            minutes.setdefault(version, []).append(minute)
+    sums = [(version, served(own)) for version, own in minutes.items()]
+    return sorted(((version, sum_) for version, sum_ in sums if sum_), key=lambda one: -one[1].requests)
 
 
 def percent(share: float) -> str:

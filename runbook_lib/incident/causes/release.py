@@ -6,9 +6,21 @@ import math
 from datetime import timedelta
 
 from runbook_lib.deployment import Deployment
-from runbook_lib.incident.causes.facts import MORE, STRONG, Cause, Facts, Served, listed, ms, percent
+from runbook_lib.incident.causes.facts import (
+    MORE,
+    SOON,
+    STRONG,
+    WEAK,
+    Cause,
+    Facts,
+    Served,
+    listed,
+    ms,
+    percent,
+    served,
+)
 from runbook_lib.incident.harm import SLOWER
-from runbook_lib.incident.roles import BLUE, GREEN
+from runbook_lib.incident.roles import BLUE, GREEN, Tenure
 from runbook_lib.preflight.decode import decode
 
 APART = 3.0  # standard errors between two shares of failures that are told apart
@@ -25,24 +37,39 @@ def _asked(facts: Facts, found: Deployment) -> list[Cause]:
     moved = next((event.start for event in found.events if event.name == "AllowTraffic" and event.start), None)
     if moved is None or facts.harm.start < moved - ROUNDING:
         return []
-    green = next((t for t in facts.tenures if t.deployment == found.id and t.role == GREEN), None)
-    worse = _worse(facts, found)
-    if green is None or worse is None:
+    green, blue = (
+        next((t for t in facts.tenures if t.deployment == found.id and t.role == role), None) for role in (GREEN, BLUE)
+    )
+    worse = _worse(facts, green, blue)
+    if green is None:
         return []
+    if worse is None:
+        return _soon(facts, found, green)
     late = max(timedelta(0), facts.harm.start - moved).total_seconds() / 60
     evidence = [worse, f"harm began {late:.0f} min after its traffic moved"]
     if found.completed and found.status in ("Stopped", "Failed") and facts.harm.end >= found.completed:
         evidence.append("it ended when the deployment was taken back")
     modes = tuple(story.id for story in decode(found.error or ""))
-    what = f"the release {found.id} ({green.revision or 'its revision is not known'})"
-    return [Cause(what, STRONG, (*evidence, *facts.where(), *_changed(facts)), modes, in_version=True)]
+    what = _named(found, green)
+    return [Cause(what, STRONG, (*evidence, *facts.where(), *_changed(facts)), modes, version=green.revision)]
 
 
-def _worse(facts: Facts, found: Deployment) -> str | None:
+def _soon(facts: Facts, found: Deployment, green: Tenure) -> list[Cause]:
+    """A release that had ended well shortly before: nobody is left to compare its version with."""
+    alone = [version for version, _ in facts.versions()] == [green.revision]
+    if found.completed is None or not alone or not found.completed <= facts.harm.start < found.completed + SOON:
+        return []
+    late = (facts.harm.start - found.completed).total_seconds() / 60
+    told = f"harm began {late:.0f} min after it had ended, and no other version had traffic to compare with"
+    return [Cause(_named(found, green), WEAK, (told, *facts.where(), *_changed(facts)), version=green.revision)]
+
+
+def _worse(facts: Facts, new: Tenure | None, former: Tenure | None) -> str | None:
     """How green did worse than blue in the same minutes, or than usual where blue had no traffic; None: it did not."""
+    both = {minute.at for minute in facts.minutes(new)} & {minute.at for minute in facts.minutes(former)}
     green, blue = (
-        facts.served(next((t for t in facts.tenures if t.deployment == found.id and t.role == role), None))
-        for role in (GREEN, BLUE)
+        served(m for m in facts.minutes(tenure) if facts.during(m) and (not both or m.at in both))
+        for tenure in (new, former if both else None)
     )
     if green is None:
         return None
@@ -51,10 +78,14 @@ def _worse(facts: Facts, found: Deployment) -> str | None:
     if green.rate > MORE * max(other, 1 / green.requests) and (blue is None or _apart(green, blue) > APART):
         beside = f"blue {percent(other)} in the same minutes" if blue else f"{percent(other)} are usual"
         return f"green failed {percent(green.rate)} of its requests, {beside}"
-    former = blue.p99 if blue else usual.p99 or 0.0
-    if "latency" in facts.harm.by and green.p99 > SLOWER * former:
-        return f"green's p99 was {ms(green.p99)}, {'blue' if blue else 'the usual'} {ms(former)}"
+    p99 = blue.p99 if blue else usual.p99 or 0.0
+    if "latency" in facts.harm.by and green.p99 > SLOWER * p99:
+        return f"green's p99 was {ms(green.p99)}, {'blue' if blue else 'the usual'} {ms(p99)}"
     return None
+
+
+def _named(found: Deployment, green: Tenure) -> str:
+    return f"the release {found.id} ({green.revision or 'its revision is not known'})"
 
 
 def _changed(facts: Facts) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from runbook_lib.incident.causes.facts import SOON, STRONG, WEAK, Cause, Facts, ms
@@ -11,6 +12,10 @@ from runbook_lib.preflight.decode import decode
 GROWTH = 1.3  # times the median latency at the beginning
 STEADY = 0.9  # rank correlation with time of a series that grows all the time
 SHORTEST = 10  # minutes, below which nothing is called a growth
+# An application that exits, grows or answers its container's check with no is at fault itself; retired hosts, reclaimed
+# Spot capacity or a registry out of reach are not (ECS developer guide, stopped-task-error-codes).
+OWN = ("Essential container in task exited", "OutOfMemory", "failed container health checks")
+OF_REVISION = re.compile(r" of (\S+) stopped: ")
 TOLD_TO = ("Scaling activity", "Task stopped by user")  # why tasks stop that nothing is wrong with
 
 
@@ -25,7 +30,8 @@ def leak(facts: Facts) -> list[Cause]:
     grew = f"its median latency rose from {ms(points[0])} to {ms(points[-1])} in {len(points)} minutes, all the time"
     fresh = [e.what for e in facts.timeline.of("task") if "has started" in e.what and e.at >= facts.harm.end - SOON]
     evidence = (grew, f"it ended after {fresh[0]}") if fresh else (grew,)
-    return [Cause(f"{version} becomes slower with its age: a leak", STRONG, evidence, in_version=True)]
+    known = version if any(tenure.revision == version for tenure in facts.tenures) else None
+    return [Cause(f"{version} becomes slower with its age: a leak", STRONG, evidence, version=known)]
 
 
 def stopped(facts: Facts) -> list[Cause]:
@@ -38,7 +44,14 @@ def stopped(facts: Facts) -> list[Cause]:
     lost = facts.damage.sum("failed") - facts.damage.sum("own_errors")
     unanswered = f"{lost:.0f} requests had no answer of a target"
     weight = STRONG if lost else WEAK
-    return [Cause(f"tasks that stop: {len(dying)} did", weight, (*said, unanswered), modes, in_version=True)]
+    return [Cause(f"tasks that stop: {len(dying)} did", weight, (*said, unanswered), modes, version=_fault(dying))]
+
+
+def _fault(dying: Sequence[Entry]) -> str | None:
+    """The one revision whose application ended itself; None where something else stopped its tasks."""
+    own = all(any(reason in entry.what for reason in OWN) for entry in dying)
+    revisions = {found.group(1) for entry in dying if (found := OF_REVISION.search(entry.what))}
+    return revisions.pop() if own and len(revisions) == 1 else None
 
 
 def _medians(facts: Facts) -> dict[str, list[float]]:

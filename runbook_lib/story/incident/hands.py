@@ -31,7 +31,7 @@ def check_hands(account: Account, system: System, found: Look, hands: str) -> Ch
     """Is it right to do it: would opening the way into Deploy not bring the bad commit back?"""
     if hands != "unfreeze":
         return checks("Ready", (skip(ANOTHER, "nothing is opened"),))
-    if found.bad_commit is None and not found.incident.blames_version:
+    if found.bad_commit is None and found.incident.blamed is None:
         return checks("Ready", (skip(ANOTHER, "no commit is known to be bad"),))
     head = repository.read_repository(account, system).head
     if found.bad_commit is None or head is None:
@@ -43,13 +43,17 @@ def check_hands(account: Account, system: System, found: Look, hands: str) -> Ch
 def _mended(account: Account, system: System, found: Look, bad: str, head: str) -> tuple[Check, ...]:
     """A commit on top of the bad one is not enough: something that the bad one changed must be another again."""
     another = ask(ANOTHER, head != bad, seen=head[:7], wanted=f"not {bad[:7]}", remedy=REMEDY)
-    files = found.incident.seen.files
+    seen = found.incident.seen
+    files = seen.files if bad == seen.commits.get(seen.released or "") else None
     since = changed.read_commit_files(account, system, bad, head) if files is not None else None
     if files is None or since is None:
-        return (another, skip(AGAIN, "not known here: a git host, or no release before it"))
+        return (
+            another,
+            skip(AGAIN, "not known: a git host, no release before it, or not the last one in the window"),
+        )
     again = sorted(set(files) & set(since))
-    seen = ", ".join(again) or f"none of {', '.join(files)}"
-    return (another, ask(AGAIN, bool(again), seen=seen, wanted="one at least", remedy=REMEDY))
+    told = ", ".join(again) or f"none of {', '.join(files)}"
+    return (another, ask(AGAIN, bool(again), seen=told, wanted="one at least", remedy=REMEDY))
 
 
 def _plan_nothing(account: Account, system: System, found: Look) -> Plan:

@@ -38,13 +38,17 @@ class Look:
     @property
     def bad_commit(self) -> str | None:
         """The commit that must not be deployed again: blamed, or taken back and not cleared."""
-        blamed = self.incident.blames_version or (self._undone and not self.innocent)
-        return self.incident.seen.commit if blamed else None
+        seen, blamed = self.incident.seen, self.incident.blamed
+        if blamed is None and self._undone and not self.innocent:
+            blamed = seen.released
+        return seen.commits.get(blamed) if blamed else None
 
     @property
     def innocent(self) -> str | None:
         """The commit that was taken back although something else was to blame."""
-        return self.incident.seen.commit if self._undone and self.incident.clears_version else None
+        seen = self.incident.seen
+        undone = self._undone and self.incident.clears_versions and seen.released
+        return seen.commits.get(undone) if undone else None
 
     @property
     def _undone(self) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from runbook_lib import deployment
 from runbook_lib.account import Account
+from runbook_lib.deployment import Deployment
 from runbook_lib.incident import actions
 from runbook_lib.incident import causes as reasons
 from runbook_lib.incident import changed as differing
 from runbook_lib.incident import damage as hurting
 from runbook_lib.incident import intervals as timing
+from runbook_lib.incident.look import Incident
 from runbook_lib.incident.requests import SOURCE
 from runbook_lib.story import judging
 from runbook_lib.story.incident.looked import Look
@@ -18,6 +21,8 @@ from runbook_lib.system import System
 from runbook_lib.table import Table, table
 from runbook_lib.views import charts
 from runbook_lib.views import incident as drawing
+
+GOOD = 3  # releases that one would go back to
 
 
 def summary(account: Account, system: System, found: Look) -> Table:
@@ -30,12 +35,17 @@ def summary(account: Account, system: System, found: Look) -> Table:
     else:
         rate, spans = incident.damage.rate(), incident.intervals
         ended = ", and it had not ended" if spans.ongoing else f" to {incident.harm.end:%H:%M}"
+        failed = ("failed", f"{incident.damage.sum('failed'):.0f} ({100 * (rate or 0):.2f} %)")
+        slow = _slow(incident, system.params.objective.latency_ms)
         rows += [
             ("harm", f"{incident.harm.by}, from {incident.harm.start:%H:%M}{ended}"),
+            *((("harm beside it", ", ".join(map(str, incident.harm.others))),) if incident.harm.others else ()),
             ("requests meanwhile", f"{incident.damage.sum('requests'):.0f}"),
-            ("failed", f"{incident.damage.sum('failed'):.0f} ({100 * (rate or 0):.2f} %)"),
+            *((failed, slow) if "errors" in incident.harm.by else (slow, failed)),
             ("most likely", incident.causes[0].what if incident.causes else "not known"),
         ]
+        if incident.seen.silence:
+            rows.append(("no request", f"{incident.seen.silence}: nobody asked, or nobody reached the load balancer"))
     promised = system.params.objective
     rows.append(
         ("objective", f"{promised.availability_percent:g} % without a 5xx, p99 under {promised.latency_ms:g} ms")
@@ -145,25 +155,27 @@ def causes(account: Account, system: System, found: Look) -> Table:
 
 def todo(account: Account, system: System, found: Look) -> Table:
     """The action items."""
-    del account
+    good = _good(account, system, found)
     items = actions.items(
-        found.incident, system.params.alarms, bad_commit=found.bad_commit, innocent=found.innocent, logs=found.logs
+        found.incident,
+        system.params.alarms,
+        bad_commit=found.bad_commit,
+        innocent=found.innocent,
+        back_to=good[0][1] if good else None,
+        logs=found.logs,
     )
     return actions.table_of(items)
 
 
-def last_good(account: Account, system: System) -> Table:
-    """The last release that went well: what one would go back to."""
+def last_good(account: Account, system: System, found: Look) -> Table:
+    """The last releases that went well, without the version that is to blame: what one would go back to."""
     rows = [
-        {
-            "deployment": one.id,
-            "began": one.created.strftime("%Y-%m-%d %H:%M"),
-            "revision": _revision(account, system, one),
-        }
-        for one in deployment.read_deployments(account, system)
-        if one.status == "Succeeded" and one.rolls_back is None
+        {"deployment": one.id, "began": one.created.strftime("%Y-%m-%d %H:%M"), "revision": revision}
+        for one, revision in _good(account, system, found)
     ]
-    return table("The last good releases", rows[:3], ("deployment", "began", "revision"))
+    blamed = found.incident.blamed
+    title = f"The last good releases{f' ({blamed} is to blame)' if blamed else ''}"
+    return table(title, rows, ("deployment", "began", "revision"))
 
 
 def _unread(found: Look) -> Table:
@@ -177,10 +189,31 @@ def _none(what: str, found: Look) -> Table:
 
 def _unharmed(found: Look) -> str:
     """Why no harm is told; what was not measured is not known to be well."""
+    silence = found.incident.seen.silence
+    if silence:
+        return f"not known: no request was measured {silence}"
     if any(minute.requests for minute in found.incident.seen.measured.minutes):
-        return "no minute of it hurt users, by the objective and by what reached a target group"
-    return "not known: no request to a target group was measured in the window"
+        return "no minute of it hurt users, by the objective and by what the load balancer measured"
+    return "not known: no request was measured in the window"
 
 
-def _revision(account: Account, system: System, found: deployment.Deployment) -> str:
+def _good(account: Account, system: System, found: Look) -> list[tuple[Deployment, str]]:
+    """The newest releases that went well and are not to blame, with their revisions, at most GOOD of them."""
+    known = deployment.read_deployments(account, system)
+    well = (one for one in known if one.status == "Succeeded" and one.rolls_back is None)
+    told = ((one, _revision(account, system, one)) for one in well)
+    return list(islice(((one, revision) for one, revision in told if revision != found.incident.blamed), GOOD))
+
+
+def _revision(account: Account, system: System, found: Deployment) -> str:
     return (deployment.read_task_definition_of(account, system, found) or "not known").rpartition("/")[2]
+
+
+def _slow(incident: Incident, limit_ms: float) -> tuple[str, str]:
+    """The slow answers where an access log tells them, else the worst p99."""
+    seen = incident.seen.requests
+    if seen is not None:
+        many = sum(one.requests for one in seen.served if one.phase == "during")
+        return f"slower than {seen.slow_ms} ms", f"{seen.slow} ({100 * seen.slow / many if many else 0:.2f} %)"
+    p99 = max((m.p99 or 0 for m in incident.harm.minutes), default=0.0) if incident.harm else 0.0
+    return "worst p99 of a minute", f"{1000 * p99:.0f} ms, {limit_ms:g} ms are promised"

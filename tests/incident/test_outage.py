@@ -1,0 +1,106 @@
+"""Nobody there: what no target got, and what nobody measured, is told as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import stories
+
+from runbook_lib import balancer, metric
+from runbook_lib.account import Account
+from runbook_lib.incident import look
+from runbook_lib.incident.causes.facts import STRONG
+from runbook_lib.story import incident
+from runbook_lib.story.incident import Look
+from runbook_lib.system import System
+
+Story = tuple[Account, System, Look]
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    """The live group loses all its targets from 14:02 to 14:09."""
+    account, system, journal = stories.begun("released")
+    lb = balancer.read_balancer(account, system)
+    group = lb.groups[lb.live() or ""]
+    targets = [{"Id": target.ip, "Port": target.port} for target in group.targets]
+    stories.at(14, 2, account)
+    account.client("elbv2").deregister_targets(TargetGroupArn=group.arn, Targets=targets)
+    stories.at(14, 9, account)
+    account.client("elbv2").register_targets(TargetGroupArn=group.arn, Targets=targets)
+    stories.at(14, 40, account)
+    window = incident.find_window(account, system, "13:30", "14:30")
+    yield account, system, incident.read(account, system, window, [journal])
+    stories.close()
+
+
+def test_requests_that_find_no_target_are_harm(story: Story) -> None:
+    """Although no target group got them: from the first minute without a target to the last."""
+    account, system, found = story
+    harm, hurt = found.incident.harm, found.incident.damage
+    assert harm is not None
+    assert hurt is not None
+    assert (f"{harm.start:%H:%M}", f"{harm.end:%H:%M}", harm.by) == ("14:02", "14:09", "errors")
+    assert [(part.role, part.group, part.rate) for part in hurt.parts if part.phase == "during"] == [
+        ("none", metric.NO_GROUP, 1.0)
+    ]
+    lb = balancer.read_balancer(account, system)
+    errors = metric.read_balancer_errors(account, lb, start=harm.start, end=harm.end)
+    assert errors == hurt.sum("failed") > 10_000
+    assert found.incident.seen.requests is not None  # the log of the harm is read
+    assert "no target was in service" in str(incident.summary(account, system, found))
+
+
+def test_it_is_told_when_the_targets_went_and_came(story: Story) -> None:
+    """And who did it shortly before is a candidate, weakly."""
+    _, _, found = story
+    told = [(f"{entry.at:%H:%M}", entry.what) for entry in found.incident.timeline.of("health")]
+    assert told == [
+        ("14:02", "orders-a: healthy targets 2 -> none"),
+        ("14:09", "orders-a: healthy targets none -> 2"),
+    ]
+    first, *others = found.incident.causes
+    assert (first.what, first.weight) == ("no target was in service", STRONG)
+    assert "14:02 orders-a: healthy targets 2 -> none" in first.evidence
+    assert any("DeregisterTargets" in cause.what for cause in others)
+    assert found.bad_commit is None
+
+
+def test_behind_a_shared_load_balancer_it_may_be_anybodys(story: Story) -> None:
+    """Then it is no harm of ours, and said."""
+    account, system, found = story
+    elb = account.client("elbv2")
+    lb = balancer.read_balancer(account, system)
+    network = elb.describe_load_balancers(LoadBalancerArns=[lb.arn])["LoadBalancers"][0]["VpcId"]
+    other = elb.create_target_group(Name="carts", Protocol="HTTP", Port=80, VpcId=network, TargetType="ip")
+    arn = other["TargetGroups"][0]["TargetGroupArn"]
+    assert lb.production is not None
+    rule = elb.create_rule(
+        ListenerArn=lb.production.arn,
+        Priority=7,
+        Conditions=[{"Field": "path-pattern", "Values": ["/carts/*"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": arn}],
+    )["Rules"][0]["RuleArn"]
+    again = incident.read(account, system, found.incident.seen.window)
+    assert again.incident.harm is None
+    gaps = str(incident.gaps(account, system, again))
+    assert "requests found no target; whose they were is not known: carts is served too" in gaps
+    assert "no request was measured 2026-03-02 14:02 to 14:09" in str(incident.summary(account, system, again))
+    elb.delete_rule(RuleArn=rule)
+    elb.delete_target_group(TargetGroupArn=arn)
+
+
+def test_the_budget_counts_the_requests_of_our_own_groups(story: Story) -> None:
+    """By the hour, however many days the objective has: 90 of them are more points than one statistics call gives."""
+    account, system, found = story
+    long = system.params.objective.model_copy(update={"window_days": 90})
+    quarter = replace(system, params=system.params.model_copy(update={"objective": long}))
+    window = found.incident.seen.window
+    lb = balancer.read_balancer(account, system)
+    counted = look._requests(account, quarter, lb, window.end)
+    start = window.end.replace(hour=9, minute=0)
+    groups = (system.rolling_target_group, *system.target_groups)
+    minutes = metric.read_metrics(account, lb, groups, start=start, end=window.end).minutes
+    assert counted == sum(minute.requests or 0 for minute in minutes) > 500_000
