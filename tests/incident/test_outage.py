@@ -10,7 +10,7 @@ import stories
 
 from runbook_lib import balancer, metric
 from runbook_lib.account import Account
-from runbook_lib.incident import look
+from runbook_lib.incident import measuring
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.story import incident
 from runbook_lib.story.incident import Look
@@ -99,7 +99,7 @@ def test_the_budget_counts_the_requests_of_our_own_groups(story: Story) -> None:
     quarter = replace(system, params=system.params.model_copy(update={"objective": long}))
     window = found.incident.seen.window
     lb = balancer.read_balancer(account, system)
-    counted = look._requests(account, quarter, lb, window.end)
+    counted = measuring.requests_in_days(account, quarter, lb, window.end)
     start = window.end.replace(hour=9, minute=0)
     groups = (system.rolling_target_group, *system.target_groups)
     minutes = metric.read_metrics(account, lb, groups, start=start, end=window.end).minutes
