@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from runbook_lib import service
+from runbook_lib.account import Account
+from runbook_lib.documents.taskdef import fargate
 from runbook_lib.system import System
 
 HOURS = 730  # a month, as AWS's calculator counts it
+ARM = "ARM64"
+SMALL = 0.001  # USD: below it digits tell nobody anything
 
 
 @dataclass(frozen=True)
@@ -17,18 +24,58 @@ class Cost:
     usd: float
 
 
-def tasks(
-    system: System, count: float, hours: float = HOURS, *, cpu: int | None = None, memory: int | None = None
-) -> float:
+@dataclass(frozen=True)
+class TaskSize:
+    """What Fargate bills of a task: CPU units, MiB of memory, and which of its two price lists is for the processor."""
+
+    cpu_units: int
+    memory_mib: int
+    arm: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.cpu_units} CPU units, {self.memory_mib} MiB{', ARM' if self.arm else ''}"
+
+
+def of_parameters(system: System) -> TaskSize:
+    """The size that the parameters give a task; they do not say for which processor it is."""
+    size = system.params.service
+    return TaskSize(fargate.cpu_units(size.cpu) or 0, fargate.memory_mib(size.memory) or 0)
+
+
+def of_definition(definition: Mapping[str, Any]) -> TaskSize | None:
+    """The size in a task definition, None where it names none (as tasks on EC2 need not)."""
+    cpu, memory = (str(definition.get(name, "")) for name in ("cpu", "memory"))
+    units, mib = fargate.cpu_units(cpu), fargate.memory_mib(memory)
+    arm = definition.get("runtimePlatform", {}).get("cpuArchitecture") == ARM
+    return TaskSize(units, mib, arm) if units and mib else None
+
+
+def read_size(account: Account, revision: str) -> TaskSize | None:
+    """The size of a revision: one call."""
+    return of_definition(service.read_task_definition(account, revision)["taskDefinition"])
+
+
+def tasks(system: System, count: float, hours: float = HOURS, *, size: TaskSize | None = None) -> float:
     """What that many tasks cost in so many hours, in USD: Fargate bills virtual CPUs and memory.
 
-    `cpu` (units) and `memory` (MiB) are those of the parameters unless another size is asked for.
+    `size` is that of the parameters unless another one is given.
     """
-    prices, size = system.params.prices, system.params.service
-    vcpus, gigabytes = (cpu or int(size.cpu)) / 1024, (memory or int(size.memory)) / 1024
-    each = vcpus * prices.fargate_vcpu_hour + gigabytes * prices.fargate_gb_hour
+    prices, size = system.params.prices, size or of_parameters(system)
+    vcpu, gigabyte = (
+        (prices.fargate_arm_vcpu_hour, prices.fargate_arm_gb_hour)
+        if size.arm
+        else (prices.fargate_vcpu_hour, prices.fargate_gb_hour)
+    )
+    each = size.cpu_units / 1024 * vcpu + size.memory_mib / 1024 * gigabyte
     address = prices.public_ipv4_hour if system.params.network.egress == "public_ip" else 0.0
     return count * hours * (each + address)
+
+
+def usd(amount: float) -> str:
+    """An amount for people: cents, and tenths of them where it is less than a dollar."""
+    if 0 < amount < SMALL:
+        return f"less than {SMALL:g} USD"
+    return f"{amount:.3f} USD" if 0 < amount < 1 else f"{amount:.2f} USD"
 
 
 def provision(system: System) -> tuple[Cost, ...]:

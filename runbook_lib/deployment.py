@@ -17,6 +17,7 @@ from runbook_lib.system import System
 BACK = "going back: "  # so begins the description of a deployment that brings a former revision back
 TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 Steps = tuple[tuple[timedelta, float], ...]
+BATCH = 25  # ids that BatchGetDeployments takes at most
 INSTALL_LIMIT = timedelta(minutes=60)  # CodeDeploy user guide, troubleshooting-ecs
 
 
@@ -102,10 +103,27 @@ def read_deployments(account: Account, system: System, *, most: int = 20) -> tup
     ids = client.list_deployments(applicationName=system.deploy_application, deploymentGroupName=system.deploy_group)[
         "deployments"
     ][:most]
-    # BatchGetDeployments takes at most 25 ids.
     found = client.batch_get_deployments(deploymentIds=ids)["deploymentsInfo"] if ids else []
     deployments = [_deployment(info) for info in found]
     return tuple(sorted(deployments, key=lambda deployment: deployment.created, reverse=True))
+
+
+def read_deployments_since(account: Account, system: System, start: datetime) -> tuple[Deployment, ...]:
+    """Every deployment of the group that was made since a moment, newest first, without their events."""
+    client = account.client("codedeploy")
+    pages = client.get_paginator("list_deployments").paginate(
+        applicationName=system.deploy_application,
+        deploymentGroupName=system.deploy_group,
+        createTimeRange={"start": start},
+    )
+    ids = [found for page in pages for found in page["deployments"]]
+    batches = (ids[place : place + BATCH] for place in range(0, len(ids), BATCH))
+    found = [
+        _deployment(info)
+        for batch in batches
+        for info in client.batch_get_deployments(deploymentIds=batch)["deploymentsInfo"]
+    ]
+    return tuple(sorted(found, key=lambda deployment: deployment.created, reverse=True))
 
 
 def read_deployment(account: Account, system: System, deployment: str) -> Deployment:

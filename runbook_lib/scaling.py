@@ -23,6 +23,11 @@ SUSPENDED = {
     "DynamicScalingOutSuspended": True,
     "ScheduledScalingSuspended": True,
 }
+KINDS = {
+    "DynamicScalingInSuspended": "scaling in",
+    "DynamicScalingOutSuspended": "scaling out",
+    "ScheduledScalingSuspended": "scheduled scaling",
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class Target:
     def still(self) -> bool:
         """Whether nothing scales it now."""
         return all(self.suspended.get(kind, False) for kind in SUSPENDED)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The kinds of scaling that stand still, in words."""
+        return tuple(words for kind, words in KINDS.items() if self.suspended.get(kind, False))
 
 
 @dataclass(frozen=True)
@@ -67,13 +77,24 @@ def read_target(account: Account, system: System) -> Target | None:
 
 
 def read_activities(account: Account, system: System, *, since: datetime) -> tuple[Activity, ...]:
-    """What was scaled since a moment, newest first."""
-    client = account.client("application-autoscaling")
-    found = client.describe_scaling_activities(
-        ServiceNamespace="ecs", ResourceId=resource(system), ScalableDimension=DIMENSION, MaxResults=20
-    )["ScalingActivities"]
-    activities = (Activity(a["ActivityId"], a["StartTime"], a["Description"], a.get("Cause", "")) for a in found)
-    return tuple(activity for activity in activities if activity.at >= since)
+    """All that was scaled since a moment, newest first; AWS remembers six weeks (API reference,
+    DescribeScalingActivities).
+
+    AWS tells the newest first, so pages end with the one that holds something older.
+    """
+    pages = (
+        account.client("application-autoscaling")
+        .get_paginator("describe_scaling_activities")
+        .paginate(ServiceNamespace="ecs", ResourceId=resource(system), ScalableDimension=DIMENSION)
+    )
+    found: list[Activity] = []
+    for page in pages:
+        told = page["ScalingActivities"]
+        found += [Activity(a["ActivityId"], a["StartTime"], a["Description"], a.get("Cause", "")) for a in told]
+        if any(activity["StartTime"] < since for activity in told):
+            break
+    kept = (activity for activity in found if activity.at >= since)
+    return tuple(sorted(kept, key=lambda activity: activity.at, reverse=True))
 
 
 def plan_state(system: System, wanted: Mapping[str, bool], *, step: str, title: str, needed: str | None) -> Step:

@@ -215,19 +215,25 @@ class Objective(Section):
     chance: Annotated[float, Field(gt=0, lt=1)] = 0.8
 
 
+# USD of a thing: no price is below zero, and none is "not a number".
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Prices(Section):
     """Prices in USD with the day they were looked up; check them against the price list of your region."""
 
     as_of: str = "2026-03-02"
-    fargate_vcpu_hour: float = 0.04048
-    fargate_gb_hour: float = 0.004445
-    balancer_hour: float = 0.0225
-    public_ipv4_hour: float = 0.005
-    nat_hour: float = 0.045
-    alarm_month: float = 0.10
-    pipeline_month: float = 1.0
-    registry_gb_month: float = 0.10
-    athena_terabyte: float = 5.0  # 10**12 bytes that queries read (athena.guide, Athena basics: pricing model)
+    fargate_vcpu_hour: Price = 0.04048
+    fargate_gb_hour: Price = 0.004445
+    fargate_arm_vcpu_hour: Price = 0.03238
+    fargate_arm_gb_hour: Price = 0.00356
+    balancer_hour: Price = 0.0225
+    public_ipv4_hour: Price = 0.005
+    nat_hour: Price = 0.045
+    alarm_month: Price = 0.10
+    pipeline_month: Price = 1.0
+    registry_gb_month: Price = 0.10
+    athena_terabyte: Price = 5.0  # 10**12 bytes that queries read (athena.guide, Athena basics: pricing model)
 
 
 class Disturbance(Section):

@@ -61,6 +61,11 @@ class Service:
         return next((task_set for task_set in self.task_sets if task_set.role == "PRIMARY"), None)
 
     @property
+    def live(self) -> str:
+        """The revision that serves: of the live task set, else of the rolling service itself."""
+        return self.primary.revision if self.primary else self.revision
+
+    @property
     def candidate(self) -> TaskSet | None:
         """The task set that is not live yet, None outside a deployment."""
         return next((task_set for task_set in self.task_sets if task_set.role == "ACTIVE"), None)

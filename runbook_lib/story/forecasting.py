@@ -31,6 +31,8 @@ class Outlook:
     minutes: int  # of traffic that it is made from
     tasks: int  # of the second environment
     hours: float  # that both stand
+    waits: float  # hours of them that blue waits for its termination
+    size: cost.TaskSize  # of the live revision, which the next one is taken to have
     usd: float
     addresses: int  # free ones in the subnets of the tasks
     inconclusive: str  # what the parameters chose for a verdict that cannot be told
@@ -45,12 +47,15 @@ def read_outlook(account: Account, system: System) -> Outlook:
     hours = (waits.start + waits.hooks + waits.ready + shift.compared_minutes + waits.termination) / 60
     desired = found.desired if found else system.params.service.desired_count
     traffic = traffic_of(minutes)
+    size = (cost.read_size(account, found.live) if found else None) or cost.of_parameters(system)
     return Outlook(
         forecast=_forecast(system, traffic, shift, waits) if traffic else None,
         minutes=len(minutes),
         tasks=desired,
         hours=hours,
-        usd=cost.tasks(system, desired, hours),
+        waits=waits.termination / 60,
+        size=size,
+        usd=cost.tasks(system, desired, hours, size=size),
         addresses=sum(network.read_free_addresses(account, found.subnets if found else ()).values()),
         inconclusive=system.params.release.when_inconclusive,
     )
@@ -97,14 +102,17 @@ def power(account: Account, system: System, outlook: Outlook) -> Table:
 
 
 def second_environment(account: Account, system: System, outlook: Outlook) -> Table:
-    """What the second environment takes while both stand."""
+    """What the second environment of the next release takes while both stand, by the waits of the parameters."""
     del account
+    wait = f"{60 * outlook.waits:.0f} of them blue's termination wait"
     rows = [
-        ("tasks", f"{outlook.tasks} more, for {outlook.hours:.1f} h"),
-        ("cost", f"{outlook.usd:.2f} USD (prices of {system.params.prices.as_of})"),
+        ("tasks", f"{outlook.tasks} more of {outlook.size}"),
+        ("both stand", f"{60 * outlook.hours:.0f} min, {wait}"),
+        ("cost", f"{cost.usd(outlook.usd)}, by the prices of {system.params.prices.as_of}"),
         ("addresses", f"{outlook.tasks} of {outlook.addresses} free ones"),
     ]
-    return table("The second environment", [{"what": what, "takes": takes} for what, takes in rows])
+    title = "The second environment of the next release"
+    return table(title, [{"what": what, "takes": takes} for what, takes in rows])
 
 
 def check_forecast(account: Account, system: System, outlook: Outlook) -> Checks:

@@ -106,6 +106,17 @@ def figure_of(title: str, unit: str, axis: Timeline) -> tuple[Any, Any]:
     return figure, plot
 
 
+def by_the_clock(plot: Any, start: datetime, end: datetime) -> None:
+    """An axis in UTC: hours and minutes, and the date beside them where the picture holds more than one day."""
+    from matplotlib.dates import AutoDateLocator, DateFormatter
+
+    one_day = start.date() == end.date()
+    plot.xaxis.set_major_locator(AutoDateLocator(maxticks=9))
+    plot.xaxis.set_major_formatter(DateFormatter("%H:%M" if one_day else "%m-%d\n%H:%M", tz=start.tzinfo))
+    days = f"{start:%Y-%m-%d}" if one_day else f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
+    plot.set_xlabel(f"UTC, {days}", fontsize=9)
+
+
 def _ending(deployment: Deployment) -> str:
     reason = f" ({deployment.error.partition(':')[0]})" if deployment.error else ""
     return f"{deployment.status}{reason}"

@@ -11,7 +11,7 @@ from runbook_lib.incident.look import Incident
 from runbook_lib.incident.roles import BLUE, GREEN, LIVE, role_of
 from runbook_lib.metric import Minute
 from runbook_lib.views import charts
-from runbook_lib.views.axis import DPI, GREY, SIZE
+from runbook_lib.views.axis import DPI, GREY, SIZE, by_the_clock
 from runbook_lib.views.charts import MIDDLE, Chart, Points
 
 COLOURS: dict[str, dict[str, Any]] = {
@@ -34,7 +34,7 @@ def errors(incident: Incident) -> Chart:
 
 
 def latency(incident: Incident) -> Chart:
-    """The p99 of each role's response time, minute by minute, in milliseconds."""
+    """The p99 of each role's response time, minute by minute, in milliseconds, with the line of the objective."""
     title = "Response time by role (p99)"
     series = _series(incident, lambda minute: None if minute.p99 is None else 1000 * minute.p99)
     figure, plot = _figure(incident, title, "milliseconds")
@@ -112,16 +112,14 @@ def _in(harm: Harm, at: datetime) -> bool:
 
 
 def _figure(incident: Incident, title: str, unit: str) -> tuple[Any, Any]:
-    from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+    from matplotlib.dates import date2num
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(SIZE[0], SIZE[1] + 0.4), dpi=DPI, layout="constrained")
     plot = figure.subplots()
     plot.set_title(title, loc="left", fontsize=11, fontweight="bold")
     plot.set_ylabel(unit, fontsize=9)
-    plot.set_xlabel(f"UTC, {incident.seen.window.start:%Y-%m-%d}", fontsize=9)
-    plot.xaxis.set_major_locator(AutoDateLocator(maxticks=9))
-    plot.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=incident.seen.window.start.tzinfo))
+    by_the_clock(plot, incident.seen.window.start, incident.seen.window.end)
     plot.tick_params(labelsize=8)
     plot.set_xlim(date2num(incident.seen.window.start), date2num(incident.seen.window.end))
     plot.grid(axis="y", color="#dddddd", linewidth=0.6)
