@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
@@ -81,7 +81,7 @@ class Account:
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once; "git" is no service of AWS's and is reached by the git command."""
         if service not in self.clients:
-            self.clients[service] = Git(self.clock) if service == "git" else self.make_client(service)
+            self.clients[service] = Git(self.clock) if service == "git" else _in_utc(self.make_client(service))
         return self.clients[service]
 
     def load(self) -> Load | None:
@@ -103,6 +103,22 @@ class Account:
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account: arn("iam", "role/x", regional=False)."""
         return f"arn:{self.partition}:{service}:{self.region if regional else ''}:{self.id}:{resource}"
+
+
+def _in_utc(client: Any) -> Any:
+    """The client, telling times in UTC: by itself botocore tells them by this machine's zone, and what is read by
+    people would be hours off beside a clock in UTC.
+    """
+    # The AWS CLI does the same to its session's parsers; no public way reaches those of a client that is made already.
+    parsers = client._endpoint._response_parser_factory
+    parsers.set_parser_defaults(timestamp_parser=_utc)
+    return client
+
+
+def _utc(told: Any) -> datetime:
+    from botocore.utils import parse_timestamp
+
+    return parse_timestamp(told).astimezone(UTC)
 
 
 def open_account(params: Params) -> Account:
