@@ -128,11 +128,12 @@ def _of_release(release: Deployment, harm: Harm, steps: Steps) -> list[Share]:
         return []
     over = release.completed or harm.end
     whole = min(moved + steps[-1][0], over)
-    held = ", ".join(f"{percent:g} %" for _, percent in steps[:-1])
+    parts_of_it = [f"{percent:g}" for _, percent in steps[:-1]]  # of an all-at-once shift there are none
+    held = " to ".join(dict.fromkeys((*parts_of_it[:1], *parts_of_it[-1:])))
     wait = f"{release.termination_wait.total_seconds() / 60:.0f} min" if release.termination_wait is not None else "-"
     gone = harm.end if release.status == "Succeeded" else over
     parts = (
-        ("of it: green had a part of the traffic", moved, whole, f"{release.config}: {held}"),
+        ("of it: green had a part of the traffic", moved, whole, f"{release.config}: {held} %"),
         ("of it: green had all, the former tasks stood", whole, over, f"termination wait {wait}: back in seconds"),
         ("of it: the former tasks were gone", over, gone, f"termination wait {wait}: back by a new deployment"),
     )
