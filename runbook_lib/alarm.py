@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from runbook_lib import metric
 from runbook_lib.account import Account
-from runbook_lib.balancer import Balancer, dimension
+from runbook_lib.balancer import Balancer
 from runbook_lib.check import Check, Verdict
 from runbook_lib.inventory import Item
 from runbook_lib.planning import make
 from runbook_lib.step import Made, Step, Until
 from runbook_lib.system import System, tag_list
-
-NAMESPACE = "AWS/ApplicationELB"
 
 
 @dataclass(frozen=True)
@@ -124,23 +123,8 @@ def _latency(system: System, balancer: Balancer, groups: tuple[str, ...]) -> lis
     return [*metrics, {"Id": "worst", "Expression": f"MAX([{names}])", "Label": "p99, seconds", "ReturnData": True}]
 
 
-def _stat(name: str, metric: str, stat: str, balancer: Balancer, group: str) -> dict[str, Any]:
-    return {
-        "Id": name,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": NAMESPACE,
-                "MetricName": metric,
-                "Dimensions": [
-                    {"Name": "LoadBalancer", "Value": balancer.dimension},
-                    {"Name": "TargetGroup", "Value": dimension(balancer.groups[group].arn)},
-                ],
-            },
-            "Period": 60,
-            "Stat": stat,
-        },
-        "ReturnData": False,
-    }
+def _stat(id: str, name: str, stat: str, balancer: Balancer, group: str) -> dict[str, Any]:
+    return metric.query(id, name, stat, metric.of_group(balancer, group), returned=False)
 
 
 @dataclass(frozen=True)

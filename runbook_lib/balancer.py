@@ -9,39 +9,11 @@ from typing import Any
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, ask, checks
 from runbook_lib.inventory import Item
-from runbook_lib.network import BALANCER_GROUP, VPC, subnet_refs
+from runbook_lib.network import BALANCER_GROUP, subnet_refs
 from runbook_lib.planning import GONE_BY_TEARDOWN, change, make
 from runbook_lib.step import Made, Ref, Step, Until
 from runbook_lib.system import System, tag_list
-
-
-@dataclass(frozen=True)
-class Target:
-    """One target as the load balancer sees it; `reason` is None while it is healthy."""
-
-    ip: str
-    port: int
-    state: str
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class TargetGroup:
-    """A target group with its targets; `drain_seconds` is how long a leaving target keeps its open requests."""
-
-    name: str
-    arn: str
-    drain_seconds: int
-    targets: tuple[Target, ...]
-
-    @property
-    def healthy(self) -> int:
-        return sum(target.state == "healthy" for target in self.targets)
-
-    @property
-    def counted(self) -> int:
-        """The targets that are not on their way out."""
-        return sum(target.state not in ("draining", "unused") for target in self.targets)
+from runbook_lib.target_group import TargetGroup, group_ref, plan_group, read_groups
 
 
 @dataclass(frozen=True)
@@ -84,16 +56,11 @@ class Balancer:
         return str(self.arn).partition("loadbalancer/")[2]
 
 
-def dimension(arn: str) -> str:
-    """How metrics name a target group: targetgroup/<name>/<id>."""
-    return f"targetgroup/{arn.partition('targetgroup/')[2]}"
-
-
 def read_balancer(account: Account, system: System) -> Balancer:
     """What exists of the system's load balancer, listeners, rules, target groups and targets."""
     elb = account.client("elbv2")
     found = _balancer(elb, system.balancer)
-    groups = _groups(elb, (system.rolling_target_group, *system.target_groups))
+    groups = read_groups(account, (system.rolling_target_group, *system.target_groups))
     names = {group.arn: name for name, group in groups.items()}
     listeners, rules = _listeners(elb, found["LoadBalancerArn"], names) if found else ({}, ())
     ports = system.params.balancer
@@ -166,7 +133,7 @@ def plan_balancer(system: System, balancer: Balancer, items: Iterable[Item]) -> 
             needed=None if balancer.logging_to == system.access_log_bucket else "incidents are understood from them",
             undo=GONE_BY_TEARDOWN,
         ),
-        *_target_group(system, balancer, items, rolling),
+        *plan_group(system, rolling, balancer.groups.get(rolling), items),
         _listener(system, balancer, items, "production", system.params.balancer.production_port, {rolling: 1}),
     )
 
@@ -179,7 +146,10 @@ def plan_pair(system: System, balancer: Balancer, items: Iterable[Item]) -> tupl
     """
     items = tuple(items)
     first, second = system.target_groups
-    groups = (*_target_group(system, balancer, items, first), *_target_group(system, balancer, items, second))
+    groups = (
+        *plan_group(system, first, balancer.groups.get(first), items),
+        *plan_group(system, second, balancer.groups.get(second), items),
+    )
     known = balancer.production.weights if balancer.production else {}
     weights = {**{name: known.get(name, 0) for name in (first, second)}, **known}
     return (
@@ -268,11 +238,6 @@ def known(balancer: Balancer) -> dict[str, dict[str, Any]]:
     }
 
 
-def group_ref(name: str) -> Ref:
-    """The ARN of a target group that the same plan makes or finds."""
-    return Ref(f"balancer.group.{name}", "TargetGroups[0].TargetGroupArn")
-
-
 def check_listeners(system: System, balancer: Balancer, primary_group: str | None) -> Checks:
     """Do production, test listener and every rule lead to the group of the live task set, as CodeDeploy demands?
 
@@ -286,18 +251,6 @@ def check_listeners(system: System, balancer: Balancer, primary_group: str | Non
     return checks("Listeners", answers)
 
 
-def check_targets(group: TargetGroup, *, wanted: int) -> Check:
-    """Does every target of the group pass its health check, and are there as many as wanted?"""
-    seen = ", ".join(f"{target.state}" + (f" ({target.reason})" if target.reason else "") for target in group.targets)
-    return ask(
-        f"Does every target of {group.name} pass its health check?",
-        group.healthy >= wanted and group.healthy == group.counted,
-        seen=f"{group.healthy} healthy of {group.counted}: {seen or 'no targets'}",
-        wanted=f"{wanted} healthy, none else",
-        remedy="read the service's events and the stopped tasks' reasons",
-    )
-
-
 def _leads_to(name: str, listener: Listener | None, group: str | None) -> Check:
     serving = sorted(key for key, weight in (listener.weights if listener else {}).items() if weight)
     return ask(
@@ -307,51 +260,6 @@ def _leads_to(name: str, listener: Listener | None, group: str | None) -> Check:
         wanted=group or "a live task set",
         remedy="point it at the live group with every weight of the other at 0, then run this cell again",
     )
-
-
-def _target_group(system: System, balancer: Balancer, items: tuple[Item, ...], name: str) -> list[Step]:
-    health, existing = system.params.balancer.health, balancer.groups.get(name)
-    found = {"TargetGroups": [{"TargetGroupArn": existing.arn}]} if existing else None
-    delay = str(system.params.balancer.deregistration_delay_seconds)
-    return [
-        make(
-            f"balancer.group.{name}",
-            f"Make the target group {name}",
-            "elbv2:create_target_group",
-            {
-                "Name": name,
-                "Protocol": "HTTP",
-                "Port": system.port,
-                "VpcId": VPC,
-                "TargetType": "ip",
-                "HealthCheckPath": system.health_path,
-                "HealthCheckIntervalSeconds": health.interval_seconds,
-                # Two pages of AWS disagree on the default: always said.
-                "HealthCheckTimeoutSeconds": health.timeout_seconds,
-                "HealthyThresholdCount": health.healthy_threshold,
-                "UnhealthyThresholdCount": health.unhealthy_threshold,
-                "Matcher": {"HttpCode": health.codes},
-                "Tags": tag_list(system.tags),
-            },
-            made=Made("elbv2:target-group", name, "TargetGroups[0].TargetGroupArn"),
-            found=found,
-            items=items,
-        ),
-        change(
-            f"balancer.group.{name}.delay",
-            f"Let {name} drain {delay} seconds",
-            "elbv2:modify_target_group_attributes",
-            {
-                "TargetGroupArn": group_ref(name),
-                "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": delay}],
-            },
-            touches=name,
-            needed=None
-            if existing and str(existing.drain_seconds) == delay
-            else "300 seconds is the default and holds every release up",
-            undo=GONE_BY_TEARDOWN,
-        ),
-    ]
 
 
 def _listener(
@@ -400,36 +308,11 @@ def _balancer(elb: Any, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _groups(elb: Any, names: tuple[str, ...]) -> dict[str, TargetGroup]:
-    found = {}
-    for name in names:
-        try:
-            arn = elb.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"]
-        except elb.exceptions.TargetGroupNotFoundException:
-            continue
-        found[name] = TargetGroup(name, arn, _drain_seconds(elb, arn), read_targets(elb, arn))
-    return found
-
-
-def _drain_seconds(elb: Any, arn: str) -> int:
-    attributes = elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
-    return int(next(a["Value"] for a in attributes if a["Key"] == "deregistration_delay.timeout_seconds"))
-
-
 def read_other_groups(account: Account, balancer: Balancer) -> tuple[str, ...]:
     """The names of further target groups that the same load balancer uses: those of other services."""
     pages = account.client("elbv2").get_paginator("describe_target_groups").paginate(LoadBalancerArn=balancer.arn)
     names = {group["TargetGroupName"] for page in pages for group in page["TargetGroups"]}
     return tuple(sorted(names - set(balancer.groups)))
-
-
-def read_targets(elb: Any, arn: str) -> tuple[Target, ...]:
-    """The targets of a group with their health."""
-    health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-    return tuple(
-        Target(h["Target"]["Id"], h["Target"]["Port"], h["TargetHealth"]["State"], h["TargetHealth"].get("Reason"))
-        for h in health
-    )
 
 
 def _listeners(elb: Any, balancer: str, names: Mapping[str, str]) -> tuple[dict[int, Listener], tuple[Listener, ...]]:

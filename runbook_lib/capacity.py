@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
-from typing import Any
 
-from runbook_lib import cost
+from runbook_lib import cost, metric
 from runbook_lib.account import Account
-from runbook_lib.alarm import NAMESPACE as ELB
-from runbook_lib.balancer import Balancer, dimension
+from runbook_lib.balancer import Balancer
 from runbook_lib.cost import TaskSize
 from runbook_lib.documents.taskdef import fargate
 from runbook_lib.system import System
@@ -129,11 +127,11 @@ def read_usage(
     what they reserve.
     """
     service = [{"Name": "ClusterName", "Value": system.cluster}, {"Name": "ServiceName", "Value": system.service}]
-    pair = [lb.groups[name] for name in system.target_groups if name in lb.groups]
+    names = [name for name in system.target_groups if name in lb.groups]
     of_groups = {
-        f"{metric}{n}": (ELB, name, stat, _of_group(lb, group.arn))
-        for n, group in enumerate(pair)
-        for metric, (name, stat) in SIDE.items()
+        f"{series}{n}": (metric.NAMESPACE, name, stat, metric.of_group(lb, group))
+        for n, group in enumerate(names)
+        for series, (name, stat) in SIDE.items()
     }
     asked = {
         **(of_groups if lb.arn else {}),
@@ -141,22 +139,10 @@ def read_usage(
         "cpu": (ECS, "CPUUtilization", "Average", service),
         "memory": (ECS, "MemoryUtilization", "Maximum", service),
     }
-    pages = (
-        account.client("cloudwatch")
-        .get_paginator("get_metric_data")
-        .paginate(
-            MetricDataQueries=[_query(name, *what) for name, what in asked.items()],
-            StartTime=start,
-            EndTime=end,
-            ScanBy="TimestampAscending",
-        )
-    )
+    queries = [metric.query(id, name, stat, where, namespace=space) for id, (space, name, stat, where) in asked.items()]
     points: dict[datetime, dict[str, float]] = {}
-    for page in pages:
-        for result in page["MetricDataResults"]:
-            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-                points.setdefault(at, {})[result["Id"]] = value
-    names = [group.name for group in pair]
+    for id, at, value in metric.read_points(account, queries, start, end):
+        points.setdefault(at, {})[id] = value
     minutes = [_minute(at, points[at], names) for at in sorted(points)]
     around = zip((None, *minutes), minutes, (*minutes[1:], None), strict=False)
     return Usage(tuple(_leaving(*three) for three in around), size)
@@ -226,10 +212,6 @@ def _option(system: System, usage: Usage, found: Load, size: TaskSize, peak: flo
     return Size(size, count, cost.tasks(system, count, size=size), f"{busy}; {room}")
 
 
-def _of_group(lb: Balancer, group: str) -> list[dict[str, str]]:
-    return [{"Name": "LoadBalancer", "Value": lb.dimension}, {"Name": "TargetGroup", "Value": dimension(group)}]
-
-
 def _minute(at: datetime, found: Mapping[str, float], groups: Sequence[str]) -> Minute:
     """A minute; its requests are those of both target groups."""
     counts = [found[f"requests{n}"] for n in range(len(groups)) if f"requests{n}" in found]
@@ -251,11 +233,6 @@ def _leaving(before: Minute | None, now: Minute, after: Minute | None) -> Minute
     return replace(
         now, sides=tuple(replace(side, healthy=had.get(side.group)) if left(side) else side for side in now.sides)
     )
-
-
-def _query(name: str, namespace: str, metric: str, stat: str, dimensions: list[dict[str, str]]) -> dict[str, Any]:
-    named = {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
-    return {"Id": name, "MetricStat": {"Metric": named, "Period": 60, "Stat": stat}}
 
 
 def _line(pairs: Sequence[tuple[float, float]]) -> Load | None:

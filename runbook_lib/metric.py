@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_lib.account import Account
-from runbook_lib.alarm import NAMESPACE
-from runbook_lib.balancer import Balancer, dimension
+from runbook_lib.balancer import Balancer
+from runbook_lib.target_group import dimension
 
+NAMESPACE = "AWS/ApplicationELB"
 PERIOD, HOUR = 60, 3600
 NO_GROUP = "no target group"  # the name of what no target group got
 # name of the series -> (CloudWatch metric, statistic); ELB user guide, load-balancer-cloudwatch-metrics
@@ -83,9 +84,9 @@ def read_metrics(
     ids = {f"m{g}_{series}": (name, series) for g, name in enumerate(names) for series in SERIES}
     if not ids:
         return Metrics(start, end, ())
-    queries = [_query(id, *SERIES[series], _of_group(balancer, name)) for id, (name, series) in ids.items()]
+    queries = [query(id, *SERIES[series], of_group(balancer, name)) for id, (name, series) in ids.items()]
     points: dict[tuple[datetime, str], dict[str, float]] = {}
-    for id, at, value in _points(account, queries, start, end):
+    for id, at, value in read_points(account, queries, start, end):
         name, series = ids[id]
         points.setdefault((at, name), {})[series] = value
     return Metrics(start, end, tuple(_minute(at, name, points[at, name]) for at, name in sorted(points)))
@@ -102,8 +103,8 @@ def read_untargeted(account: Account, balancer: Balancer, *, start: datetime, en
     start = start.replace(second=0, microsecond=0)
     names = {"requests": "RequestCount", "own": "HTTPCode_ELB_5XX_Count"}
     names |= {f"answered{family}": f"HTTPCode_Target_{family}XX_Count" for family in (2, 3, 4, 5)}
-    whole = [{"Name": "LoadBalancer", "Value": balancer.dimension}]
-    points = _points(account, [_query(id, metric, "Sum", whole) for id, metric in names.items()], start, end)
+    whole = of_balancer(balancer)
+    points = read_points(account, [query(id, metric, "Sum", whole) for id, metric in names.items()], start, end)
     minutes: dict[datetime, dict[str, float]] = {}
     for id, at, value in points:
         minutes.setdefault(at, {})[id] = value
@@ -115,10 +116,10 @@ def read_request_sum(
 ) -> float:
     """The requests that these target groups got between two times, by the hour: points that are kept for 455 days."""
     queries = [
-        _query(f"m{number}", "RequestCount", "Sum", _of_group(balancer, name), period=HOUR)
+        query(f"m{number}", "RequestCount", "Sum", of_group(balancer, name), period=HOUR)
         for number, name in enumerate(name for name in groups if name in balancer.groups)
     ]
-    return float(sum(value for _, _, value in _points(account, queries, start, end))) if queries else 0.0
+    return float(sum(value for _, _, value in read_points(account, queries, start, end))) if queries else 0.0
 
 
 def read_balancer_errors(account: Account, balancer: Balancer, *, start: datetime, end: datetime) -> float:
@@ -127,20 +128,14 @@ def read_balancer_errors(account: Account, balancer: Balancer, *, start: datetim
     They have no target group, and a minute without any has no point (ELB user guide,
     load-balancer-cloudwatch-metrics).
     """
-    whole = [{"Name": "LoadBalancer", "Value": balancer.dimension}]
-    query = _query("own", "HTTPCode_ELB_5XX_Count", "Sum", whole)
-    return float(sum(value for _, _, value in _points(account, [query], start, end)))
+    asked = query("own", "HTTPCode_ELB_5XX_Count", "Sum", of_balancer(balancer))
+    return float(sum(value for _, _, value in read_points(account, [asked], start, end)))
 
 
-def closed(now: datetime, *, lag: timedelta) -> datetime:
-    """The end of the newest minute that can be trusted: closed, and older than the metrics' lag."""
-    return (now - lag).replace(second=0, microsecond=0)
-
-
-def _points(
+def read_points(
     account: Account, queries: Sequence[Mapping[str, Any]], start: datetime, end: datetime
 ) -> Iterator[tuple[str, datetime, float]]:
-    """The points of all queries with the id of theirs: one GetMetricData call and its pages."""
+    """The points of all queries, each with its query's id, by time: one GetMetricData call and its pages."""
     pages = (
         account.client("cloudwatch")
         .get_paginator("get_metric_data")
@@ -152,18 +147,34 @@ def _points(
                 yield result["Id"], at, value
 
 
-def _of_group(balancer: Balancer, group: str) -> list[dict[str, str]]:
-    return [
-        {"Name": "LoadBalancer", "Value": balancer.dimension},
-        {"Name": "TargetGroup", "Value": dimension(balancer.groups[group].arn)},
-    ]
-
-
-def _query(
-    id: str, metric: str, stat: str, dimensions: Sequence[Mapping[str, str]], period: int = PERIOD
+def query(
+    id: str,
+    metric: str,
+    stat: str,
+    dimensions: Sequence[Mapping[str, str]],
+    *,
+    namespace: str = NAMESPACE,
+    period: int = PERIOD,
+    returned: bool = True,
 ) -> dict[str, Any]:
-    named = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions}
-    return {"Id": id, "MetricStat": {"Metric": named, "Period": period, "Stat": stat}, "ReturnData": True}
+    """A metric as GetMetricData and alarms ask for it; what is not `returned` is there for expressions alone."""
+    named = {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}
+    return {"Id": id, "MetricStat": {"Metric": named, "Period": period, "Stat": stat}, "ReturnData": returned}
+
+
+def of_balancer(balancer: Balancer) -> list[dict[str, str]]:
+    """The dimensions of what the whole load balancer measures."""
+    return [{"Name": "LoadBalancer", "Value": balancer.dimension}]
+
+
+def of_group(balancer: Balancer, group: str) -> list[dict[str, str]]:
+    """The dimensions of what it measures of a target group."""
+    return [*of_balancer(balancer), {"Name": "TargetGroup", "Value": dimension(balancer.groups[group].arn)}]
+
+
+def closed(now: datetime, *, lag: timedelta) -> datetime:
+    """The end of the newest minute that can be trusted: closed, and older than the metrics' lag."""
+    return (now - lag).replace(second=0, microsecond=0)
 
 
 def _unchosen(found: Mapping[str, float]) -> float:

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from runbook_lib.account import Account
-from runbook_lib.balancer import group_ref
 from runbook_lib.check import Check, ask
 from runbook_lib.inventory import Item
 from runbook_lib.network import task_groups, task_subnet_refs
 from runbook_lib.planning import make
 from runbook_lib.step import Made, Ref, Step, Until
 from runbook_lib.system import System, tag_list
+from runbook_lib.target_group import group_ref
 
 
 @dataclass(frozen=True)

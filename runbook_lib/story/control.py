@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from runbook_lib import alarm, balancer, deployment
+from runbook_lib import alarm, balancer, deployment, target_group
 from runbook_lib.account import Account
 from runbook_lib.analysis import Judgement
 from runbook_lib.check import Check, Checks, Verdict, ask, checks
@@ -182,7 +182,7 @@ class Controller:
         share = next((one for one in seen.deployment.shares if one.label == "Green"), None)
         answers: list[Check] = []
         if green is not None and share is not None and green in lb.groups:
-            answers.append(_not_yet(balancer.check_targets(lb.groups[green], wanted=share.desired)))
+            answers.append(_not_yet(target_group.check_targets(lb.groups[green], wanted=share.desired)))
             shown = sorted(name for name, weight in (lb.test.weights if lb.test else {}).items() if weight)
             answers.append(
                 ask("Does the test listener show the new version?", shown == [green], seen=shown, wanted=[green])

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runbook_lib import alarm, balancer, cost, deployment, deployment_group, metric, pipeline, role, service
+from runbook_lib import (
+    alarm,
+    balancer,
+    cost,
+    deployment,
+    deployment_group,
+    metric,
+    pipeline,
+    role,
+    service,
+    target_group,
+)
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, ask, checks, skip, unknown
 from runbook_lib.errors import CheckFailed
@@ -35,7 +46,7 @@ def check_ready(account: Account, system: System) -> Checks:
     group = lb.groups.get(system.rolling_target_group)
     answers = [service.check_settled(rolling, system.rolling_service)]
     if group and rolling:
-        answers.append(balancer.check_targets(group, wanted=rolling.desired))
+        answers.append(target_group.check_targets(group, wanted=rolling.desired))
     answers.append(
         ask(
             "Is no run of the pipeline under way?",
@@ -93,7 +104,7 @@ def check_shift(account: Account, system: System) -> Checks:
     serving = [name for name, share in shares.items() if share]
     end = metric.closed(account.clock.now(), lag=watch.LAG)
     found = metric.read_metrics(account, lb, serving, start=end - WINDOW, end=end)
-    answers = [balancer.check_targets(lb.groups[name], wanted=1) for name in serving]
+    answers = [target_group.check_targets(lb.groups[name], wanted=1) for name in serving]
     return checks("The shift", [*answers, *(_check_errors(system, found, name) for name in serving)])
 
 
@@ -202,7 +213,7 @@ def _at_rest(account: Account, system: System) -> tuple[Check, ...]:
     moved = service.read_service(account, system, system.service)
     lb = balancer.read_balancer(account, system)
     primary = moved.primary.target_group if moved and moved.primary else None
-    healthy = (balancer.check_targets(lb.groups[primary], wanted=moved.desired),) if primary and moved else ()
+    healthy = (target_group.check_targets(lb.groups[primary], wanted=moved.desired),) if primary and moved else ()
     settled = service.check_settled(moved, system.service)
     return (settled, *healthy, *balancer.check_listeners(system, lb, primary).answers)
 

@@ -20,6 +20,7 @@ from runbook_lib import (
     role,
     service,
     storage,
+    target_group,
 )
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, ask, checks, skip, unknown
@@ -232,7 +233,7 @@ def _check_traffic(
     lb = balancer.read_balancer(account, system)
     group = lb.groups.get(system.rolling_target_group)
     return (
-        *((balancer.check_targets(group, wanted=wanted),) if group else ()),
+        *((target_group.check_targets(group, wanted=wanted),) if group else ()),
         ask(
             "Does the production listener lead to it?",
             lb.live() == system.rolling_target_group,

@@ -17,6 +17,7 @@ from runbook_lib import (
     pipeline,
     repository,
     service,
+    target_group,
 )
 from runbook_lib.account import Account
 from runbook_lib.check import Check, Checks, Verdict, ask, checks, skip
@@ -86,7 +87,7 @@ def check_safe(account: Account, system: System, version: str, environment: Mapp
     primary = found.primary.target_group if found and found.primary else None
     answers = [service.check_settled(found, system.service)]
     if found and primary:
-        answers.append(balancer.check_targets(lb.groups[primary], wanted=found.desired))
+        answers.append(target_group.check_targets(lb.groups[primary], wanted=found.desired))
     answers += balancer.check_listeners(system, lb, primary).answers
     answers.append(deployment.check_no_deployment(deployment.read_deployments(account, system)))
     answers += alarm.check_alarms(alarm.read_alarms(account, system.alarms), system.alarms)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from runbook_lib import balancer, bracket, deployment, image, lease, pipeline, service
+from runbook_lib import balancer, bracket, deployment, image, lease, pipeline, service, target_group
 from runbook_lib.account import Account
 from runbook_lib.check import Checks, ask, checks
 from runbook_lib.errors import CheckFailed, GateClosed
@@ -223,7 +223,7 @@ def check_back(account: Account, system: System, past: Past, applied: Applied | 
     if applied is not None and past.flip is not None and any(id.startswith("flip.") for id in applied.answers):
         answers = list(balancer.check_listeners(system, lb, past.flip.group).answers)
         return checks(
-            f"{past.flip.revision} serves", [*answers, balancer.check_targets(lb.groups[past.flip.group], wanted=1)]
+            f"{past.flip.revision} serves", [*answers, target_group.check_targets(lb.groups[past.flip.group], wanted=1)]
         )
     wanted = past.goal or ""
     current = service.read_service(account, system, system.service)
@@ -239,7 +239,7 @@ def check_back(account: Account, system: System, past: Past, applied: Applied | 
         *balancer.check_listeners(system, lb, primary.target_group if primary else None).answers,
     ]
     if primary and current:
-        answers.append(balancer.check_targets(lb.groups[primary.target_group], wanted=current.desired))
+        answers.append(target_group.check_targets(lb.groups[primary.target_group], wanted=current.desired))
     return checks("The former version serves again", answers)
 
 

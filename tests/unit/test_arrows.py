@@ -42,6 +42,7 @@ LAYERS = (
         "scaling",
         "service",
         "storage",
+        "target_group",
     },
     {"analysis"},
     {"forecast"},
