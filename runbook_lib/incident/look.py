@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runbook_lib import balancer, deployment
+from runbook_lib import balancer
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment, Steps
-from runbook_lib.incident import changed, harm, measuring, requests, roles, sources, versions
+from runbook_lib.incident import harm, measuring, requests, sources, versions
 from runbook_lib.incident.causes import STRONG, Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
 from runbook_lib.incident.harm import Harm, Usual
 from runbook_lib.incident.intervals import Intervals, Share, intervals, settings_cost
+from runbook_lib.incident.measuring import Measured
 from runbook_lib.incident.requests import Requests
 from runbook_lib.incident.roles import Tenure
-from runbook_lib.incident.sources import deployments as releases
 from runbook_lib.incident.sources import journals
 from runbook_lib.incident.told import Timeline, Told, timeline
 from runbook_lib.incident.window import MINUTE_POINTS
@@ -100,45 +100,27 @@ def read(
     """
     lb = balancer.read_balancer(account, system)
     measured = measuring.measure(account, system, lb, window)
-    found = releases.alive(account, system, window)
-    revisions = {one.id: versions.revision(account, system, one) for one in found}
-    tenures = roles.tenures(
-        found,
-        revisions,
-        pair=system.target_groups,
-        live=lb.live() or system.target_groups[0],
-        former=versions.former(account, system, found, window),
-        window=window,
-    )
-    told = sources.ask(account, system, window)
-    trail = [entry for one in told if one.source == "CloudTrail" for entry in one.entries]
-    told = (
-        *told,
-        journals.told(lines, window, trail=trail),
-        measuring.health(system, measured.metrics, window),
-        measured.told,
-    )
-    before, after = versions.released(tenures)
-    commits, files = versions.commits(account, system, found, revisions, tenures)
+    who = versions.read(account, system, lb, window)
+    told = _told(account, system, window, lines, measured)
     hurt = harm.find(measured.metrics, system.params.objective, measured.usual)
     # Of what has not ended there is no "after": the log may know minutes that are not measured yet.
     known = Window(window.start, hurt.end) if hurt and hurt.end >= measured.metrics.end else window
-    counted, access = requests.read(account, system, lb, known, hurt, tenures, means)
+    counted, access = requests.read(account, system, lb, known, hurt, who.tenures, means)
     return Seen(
         service=system.service,
         window=window,
         read_at=account.clock.now(),
         told=(*told, access),
         measured=measured.metrics,
-        deployments=found,
-        tenures=tenures,
-        differences=changed.read_differences(account, before, after),
-        files=files,
-        commits=commits,
+        deployments=who.deployments,
+        tenures=who.tenures,
+        differences=who.differences,
+        files=who.files,
+        commits=who.commits,
         requests_in_days=measuring.requests_in_days(account, system, lb, window.end),
         requests=counted,
         usual=measured.usual,
-        steps={one.id: deployment.read_steps(account, one) for one in found if not one.goes_back},
+        steps=who.steps,
     )
 
 
@@ -161,3 +143,13 @@ def reason(seen: Seen, objective: Objective, alarms: Alarms) -> Incident:
 def expired(account: Account, window: Window) -> bool:
     """Whether a window ended before the oldest minute that CloudWatch keeps."""
     return window.end < account.clock.now() - MINUTE_POINTS
+
+
+def _told(
+    account: Account, system: System, window: Window, lines: Iterable[Line], measured: Measured
+) -> tuple[Told, ...]:
+    """What AWS's sources, the runbooks' journals and the metrics tell."""
+    told = sources.ask(account, system, window)
+    trail = [entry for one in told if one.source == "CloudTrail" for entry in one.entries]
+    ours = journals.told(lines, window, trail=trail)
+    return (*told, ours, measuring.health(system, measured.metrics, window), measured.told)

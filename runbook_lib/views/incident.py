@@ -34,7 +34,7 @@ def errors(incident: Incident) -> Chart:
 
 
 def latency(incident: Incident) -> Chart:
-    """The p99 of each role's response time, minute by minute, in milliseconds, with the line of the objective."""
+    """The p99 of each role's response time, minute by minute, in milliseconds."""
     title = "Response time by role (p99)"
     series = _series(incident, lambda minute: None if minute.p99 is None else 1000 * minute.p99)
     figure, plot = _figure(incident, title, "milliseconds")

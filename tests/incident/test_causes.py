@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from test_reasoning import DEPLOYMENT, PAIR, WINDOW, T, facts, minute, quiet
+from made_up import DEPLOYMENT, PAIR, WINDOW, T, facts, minute, quiet
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.deployment import Deployment

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import DEPLOYMENT, PAIR, WINDOW, T, facts, minute, quiet
 
 from runbook_lib.accesslog import Hurt
 from runbook_lib.accesslog.window import Window
 from runbook_lib.check import Verdict
-from runbook_lib.deployment import Deployment, LifecycleEvent, TrafficShare
 from runbook_lib.errors import BadInput
 from runbook_lib.incident import concentration, harm, roles
-from runbook_lib.incident.causes import Facts, causes, causes_table
+from runbook_lib.incident.causes import causes, causes_table
 from runbook_lib.incident.changed import differences
-from runbook_lib.incident.damage import damage
 from runbook_lib.incident.intervals import Intervals, Mark, settings_cost
 from runbook_lib.incident.redact import Redactor
 from runbook_lib.incident.roles import role_of, tenures
@@ -27,43 +26,6 @@ from runbook_lib.incident.window import window
 from runbook_lib.journal import Entry as Line
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.sections import Alarms, Objective
-
-T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
-PAIR = ("a", "b")
-WINDOW = Window(T, T + timedelta(minutes=30))
-DEPLOYMENT = Deployment(
-    id="d-1",
-    status="Stopped",
-    creator="user",
-    config="",
-    revision_sha=None,
-    created=T + timedelta(minutes=10),
-    completed=T + timedelta(minutes=16),
-    error=None,
-    rolled_back_by=None,
-    rolls_back=None,
-    description="",
-    events=(LifecycleEvent("AllowTraffic", "Succeeded", T + timedelta(minutes=11), None, None),),
-    shares=(TrafficShare("Blue", "PRIMARY", "a", 50, 2, 2), TrafficShare("Green", "ACTIVE", "b", 50, 2, 2)),
-)
-
-
-def minute(number: int, group: str, requests: float, failed: float, p99: float = 0.09, p50: float = 0.04) -> Minute:
-    return Minute(T + timedelta(minutes=number), group, requests, failed, failed, p50, p99, p99, 2, 0)
-
-
-def facts(minutes: list[Minute], *deployments: Deployment, told: tuple[Entry, ...] = ()) -> Facts:
-    measured = Metrics(WINDOW.start, WINDOW.end, tuple(sorted(minutes, key=lambda m: (m.at, m.group))))
-    found = harm.find(measured, Objective())
-    assert found is not None
-    who = tenures(deployments, {"d-1": "orders:4"}, pair=PAIR, live="a", former="orders:3", window=WINDOW)
-    hurt = damage(measured, who, found, Objective(), requests_in_days=1_000_000)
-    line = timeline([Told("x", told)])
-    return Facts(found, measured, who, hurt, line, deployments, (), None)
-
-
-def quiet(group: str = "a", *, but: range = range(0)) -> list[Minute]:
-    return [minute(n, group, 3000, 3) for n in range(30) if n not in but]
 
 
 @pytest.mark.parametrize(("count", "mean"), [(1, 0.5), (5, 1.0), (40, 12.0), (120, 90.0), (3, 0.001), (900, 600.0)])
