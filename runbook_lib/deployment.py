@@ -108,15 +108,23 @@ def read_deployments(account: Account, system: System, *, most: int = 20) -> tup
     return tuple(sorted(deployments, key=lambda deployment: deployment.created, reverse=True))
 
 
+def read_ids(account: Account, system: System, *, start: datetime, end: datetime | None = None) -> tuple[str, ...]:
+    """The ids of the group's deployments that were made between two moments, or since the first."""
+    pages = (
+        account.client("codedeploy")
+        .get_paginator("list_deployments")
+        .paginate(
+            applicationName=system.deploy_application,
+            deploymentGroupName=system.deploy_group,
+            createTimeRange={"start": start} | ({"end": end} if end else {}),
+        )
+    )
+    return tuple(found for page in pages for found in page["deployments"])
+
+
 def read_deployments_since(account: Account, system: System, start: datetime) -> tuple[Deployment, ...]:
     """Every deployment of the group that was made since a moment, newest first, without their events."""
-    client = account.client("codedeploy")
-    pages = client.get_paginator("list_deployments").paginate(
-        applicationName=system.deploy_application,
-        deploymentGroupName=system.deploy_group,
-        createTimeRange={"start": start},
-    )
-    ids = [found for page in pages for found in page["deployments"]]
+    client, ids = account.client("codedeploy"), read_ids(account, system, start=start)
     batches = (ids[place : place + BATCH] for place in range(0, len(ids), BATCH))
     found = [
         _deployment(info)

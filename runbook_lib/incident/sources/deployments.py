@@ -24,12 +24,7 @@ def alive(account: Account, system: System, window: Window) -> tuple[Deployment,
     """The deployments that were alive in the window with their events, oldest first."""
     client = account.client("codedeploy")
     try:
-        pages = client.get_paginator("list_deployments").paginate(
-            applicationName=system.deploy_application,
-            deploymentGroupName=system.deploy_group,
-            createTimeRange={"start": window.start - LONGEST, "end": window.end},
-        )
-        ids = [found for page in pages for found in page["deployments"]]
+        ids = deployment.read_ids(account, system, start=window.start - LONGEST, end=window.end)
     except (client.exceptions.ApplicationDoesNotExistException, client.exceptions.DeploymentGroupDoesNotExistException):
         return ()
     found = (deployment.read_deployment(account, system, one) for one in ids)
