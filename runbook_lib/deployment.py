@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -195,6 +195,11 @@ def _schedule(routing: Mapping[str, Any]) -> Steps:
         count = -(-100 // percent)
         return tuple((number * interval, float(min(100, (number + 1) * percent))) for number in range(count))
     return ((timedelta(0), 100.0),)
+
+
+def last_release(found: Sequence[Deployment]) -> Deployment | None:
+    """The last of them, oldest first, that did not go back; None: all did, or there is none."""
+    return next((one for one in reversed(found) if not one.goes_back), None)
 
 
 def plan_stop(deployment: Deployment, *, why: str) -> Step:

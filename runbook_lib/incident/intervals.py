@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runbook_lib.deployment import Deployment, Steps
+from runbook_lib.deployment import Deployment, Steps, last_release
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.told import Entry, Timeline
 from runbook_lib.sections import Alarms
@@ -17,7 +17,8 @@ from runbook_lib.table import Table, table
 DECISIONS = frozenset(
     {"StopDeployment", "RollbackStage", "CreateDeployment", "ModifyListener", "ModifyRule", "UpdateService"}
 )
-# How an alarm says what it wants (CloudWatch's StateReason, as in the samples of DescribeAlarmHistory).
+# How an alarm says what it wants in its StateReason. No source promises these words: where they are others, the
+# parameters are told instead, and that they are it.
 PATIENCE = re.compile(r"out of the last (\d+) datapoints.*\(minimum (\d+) datapoints? for \w+ -> ALARM")
 
 
@@ -102,7 +103,7 @@ def settings_cost(
     if found.recovered.at and decided:
         back = max(timedelta(0), found.recovered.at - decided)
         shares.append(Share("from the decision to the first good minute", back, "minutes are counted whole"))
-    release = next((one for one in reversed(deployments) if not one.goes_back), None)
+    release = last_release(deployments)
     return (*shares, *(_of_release(release, harm, steps.get(release.id, ())) if release else ()))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runbook_lib import balancer
+from runbook_lib import balancer, deployment
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment, Steps
@@ -51,7 +51,7 @@ class Seen:
     @property
     def release(self) -> Deployment | None:
         """The last release in the window."""
-        return versions.last_release(self.deployments)
+        return deployment.last_release(self.deployments)
 
     @property
     def released(self) -> str | None:

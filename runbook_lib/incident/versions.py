@@ -55,7 +55,7 @@ def read(account: Account, system: System, lb: Balancer, window: Window) -> Vers
     )
     made = _makers(account, system, found, revisions, tenures)
     origins = _origins(account, system, made)
-    release = last_release(found)
+    release = deployment.last_release(found)
     return Versions(
         deployments=found,
         tenures=tenures,
@@ -71,11 +71,6 @@ def released(tenures: Sequence[Tenure]) -> tuple[str | None, str | None]:
     green = next((one for one in reversed(tenures) if one.role == GREEN), None)
     blue = next((one for one in tenures if green and one.role == BLUE and one.deployment == green.deployment), None)
     return blue.revision if blue else None, green.revision if green else None
-
-
-def last_release(found: Sequence[Deployment]) -> Deployment | None:
-    """The last one, oldest first, that did not go back."""
-    return next((one for one in reversed(found) if not one.goes_back), None)
 
 
 def _revision(account: Account, system: System, found: Deployment) -> str | None:

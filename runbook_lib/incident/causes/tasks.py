@@ -13,7 +13,8 @@ GROWTH = 1.3  # times the median latency at the beginning
 STEADY = 0.9  # rank correlation with time of a series that grows all the time
 SHORTEST = 10  # minutes, below which nothing is called a growth
 # An application that exits, grows or answers its container's check with no is at fault itself; retired hosts, reclaimed
-# Spot capacity or a registry out of reach are not (ECS developer guide, stopped-task-error-codes).
+# Spot capacity or a registry out of reach are not. ECS's words may change: a reason that is not known blames nobody.
+# OutOfMemoryError is of the ECS developer guide (stopped-task-error-codes); the other words no source promises.
 OWN = ("Essential container in task exited", "OutOfMemory", "failed container health checks")
 OF_REVISION = re.compile(r" of (\S+) stopped: ")
 TOLD_TO = ("Scaling activity", "Task stopped by user")  # why tasks stop that nothing is wrong with
