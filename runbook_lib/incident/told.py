@@ -61,10 +61,13 @@ class Timeline:
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
-    def table(self, *, linked: bool) -> Table:
-        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`)."""
+    def table(self, *, linked: bool, form: str = "%H:%M:%S") -> Table:
+        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`).
+
+        `form` is how its moments are written: `window.moment_format` knows it.
+        """
         rows = [
-            {"UTC": entry.at.strftime("%H:%M:%S"), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
+            {"UTC": entry.at.strftime(form), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
             for entry in self.entries
         ]
         found = table("Timeline", rows, ("UTC", "what", "kind", "told by"))
