@@ -160,7 +160,7 @@ def _decision(after: Iterable[Entry], deployments: Sequence[Deployment], harm: H
     stops = [
         Mark(d.completed, f"deployment {d.id} {d.status}") for d in deployments if d.status in ("Stopped", "Failed")
     ]
-    calls = [Mark(e.at, e.what) for e in after if e.fact.removeprefix("call ") in DECISIONS and not _service(e.who)]
+    calls = [Mark(e.at, e.what) for e in after if e.call in DECISIONS and not _service(e.who)]
     known = [mark for mark in (*stops, *backs, *calls) if mark.at and mark.at >= harm.start]
     return min(known, key=lambda mark: mark.at or harm.end, default=Mark(None, "nobody acted in the window"))
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import TypeAdapter
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.incident.intervals import Intervals, Mark
+from runbook_lib.incident.sources import journals, trail
 from runbook_lib.incident.told import Entry, Told, timeline
 from runbook_lib.incident.window import moment_format
+from runbook_lib.journal import Entry as Line
 
 T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 WINDOW = Window(T, T + timedelta(minutes=30))
@@ -33,3 +37,91 @@ def test_timeline_and_intervals_show_the_date_over_midnight() -> None:
     assert found.table(linked=False).rows[0][0] == "14:00:00"
     spans = Intervals(T, Mark(None, "-"), Mark(None, "-"), Mark(T, "-"), ongoing=False)
     assert spans.table(form).rows[0][1] == "2026-03-02 14:00:00"
+
+
+def call(
+    seconds: float, source: str, *, who: str = "", on: tuple[str, ...] = (), name: str = "ModifyListener"
+) -> Entry:
+    return Entry(T + timedelta(seconds=seconds), "change", f"{who}: {name}", source, f"call {name}", who=who, on=on)
+
+
+def told(*entries: Entry) -> list[tuple[float, str, str]]:
+    """What becomes of entries of CloudTrail and journals: seconds, who told it, whose it was."""
+    sources = {entry.source for entry in entries}
+    each = [Told(name, tuple(entry for entry in entries if entry.source == name)) for name in sorted(sources)]
+    return [((e.at - T).total_seconds(), e.sources, e.who) for e in timeline(each).entries]
+
+
+def test_another_persons_same_call_does_not_disappear() -> None:
+    """Neither on another resource, nor on the same one within the minute; one of CloudTrail's is never another's."""
+    mine, annas = call(5, "journal", who="operator"), call(4, "CloudTrail", who="anna")
+    assert told(mine, annas) == [(4, "CloudTrail", "anna"), (5, "journal", "operator")]
+    elsewhere = call(4, "CloudTrail", on=("listener/b",))
+    assert len(told(call(5, "journal", on=("listener/a",)), elsewhere)) == 2
+    assert len(told(annas, call(9, "CloudTrail", who="anna"))) == 2
+
+
+def test_a_call_that_journal_and_cloudtrail_know_is_told_once() -> None:
+    """With whatever one of them knows; of two that it may be, the nearest is it."""
+    seen = call(4, "CloudTrail", who="operator", on=("orders", "main"))
+    assert told(call(5, "journal", on=("orders",)), seen) == [(4, "CloudTrail, journal", "operator")]
+    early = call(-40, "CloudTrail", who="operator")
+    mine = call(5, "journal", who="operator")
+    assert told(mine, early, seen) == [(-40, "CloudTrail", "operator"), (4, "CloudTrail, journal", "operator")]
+
+
+def lines(*steps: tuple[str, str], who: str = "arn:aws:iam::123456789012:user/operator") -> list[Line]:
+    """The journal of a run that made some calls, a minute apart."""
+    made = [("begin", {"who": who})]
+    for done, touches in steps:
+        made.append(("intent", {"call": done, "touches": touches, "arguments": {"listenerArn": "arn:x:listener/a"}}))
+        made.append(("step", {"call": done, "touches": touches, "done": True}))
+    return [Line(n, (T + timedelta(minutes=n)).isoformat(), kind, fields) for n, (kind, fields) in enumerate(made, 1)]
+
+
+def test_a_journals_calls_say_by_whom_and_on_what() -> None:
+    """By its first line, and by what the call was given; another journal's lines are another's."""
+    role = "arn:aws:sts::123456789012:assumed-role/Deploy/anna@example.com"
+    both = [*lines(("elbv2:ModifyListener", ":443")), *lines(("elbv2:ModifyRule", "orders"), who=role)]
+    first, second = journals.told(both, WINDOW, trail=()).entries
+    assert (first.call, first.who, first.on) == ("ModifyListener", "operator", (":443", "443", "arn:x:listener/a", "a"))
+    assert (second.call, second.who) == ("ModifyRule", "anna@example.com")
+
+
+def test_the_runbooks_own_books_are_not_in_the_timeline() -> None:
+    """Leases and the like: objects in S3, which changed nothing of the service."""
+    read = lines(("s3:PutObject", "runbook/lease/orders-bg"), ("codecommit:CreateCommit", "orders@main"))
+    assert [entry.call for entry in journals.told(read, WINDOW, trail=()).entries] == ["CreateCommit"]
+
+
+def test_somebody_elses_call_says_nothing_of_the_clock() -> None:
+    """Two calls of anna's, forty seconds off, are no skew of operator's machine."""
+    trail = [call(60 * n + 40, "CloudTrail", who="anna", name="CreateCommit") for n in (3, 5)]
+    mine = lines(("codecommit:CreateCommit", "orders@main"), ("codecommit:CreateCommit", "orders@main"))
+    assert journals.told(mine, WINDOW, trail=trail).missing == ""
+    same = [replace(entry, who="operator") for entry in trail]
+    assert "40 s behind" in journals.told(mine, WINDOW, trail=same).missing
+
+
+def test_looks_that_were_kept_before_still_say_which_call_it_was() -> None:
+    """They hold no names of resources, and the fact as it always was."""
+    kept = TypeAdapter(Entry).validate_python(
+        {"at": T, "kind": "change", "what": "x", "source": "CloudTrail", "fact": "call StopDeployment"}
+    )
+    assert (kept.call, kept.on) == ("StopDeployment", ())
+    assert Entry(T, "task", "x", "ECS", "task 1 stops").call == ""
+
+
+@pytest.mark.parametrize(
+    ("identity", "address", "who"),
+    [
+        ({"type": "IAMUser"}, "203.0.113.7", "operator"),
+        ({"type": "AssumedRole", "invokedBy": "codedeploy.amazonaws.com"}, "203.0.113.7", "codedeploy.amazonaws.com"),
+        ({"type": "AssumedRole"}, "ecs.amazonaws.com", "ecs.amazonaws.com"),
+        ({"type": "AssumedRole", "invokedBy": "AWS Internal"}, "AWS Internal", "operator"),
+    ],
+)
+def test_a_service_that_calls_for_itself_is_known_as_one(identity: dict[str, str], address: str, who: str) -> None:
+    """CodeDeploy moves the listener in our role's session: no decision of anybody's."""
+    record = {"userIdentity": identity, "sourceIPAddress": address}
+    assert trail.who_called({"Username": "operator"}, record) == who

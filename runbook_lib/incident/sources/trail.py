@@ -10,7 +10,7 @@ from typing import Any
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
-from runbook_lib.incident.told import Entry, Told
+from runbook_lib.incident.told import CALL, Entry, Told, names_in
 from runbook_lib.system import System
 
 SOURCE = "CloudTrail"
@@ -50,10 +50,26 @@ def _missing(account: Account, window: Window, many: int) -> str:
 
 def _entry(system: System, event: Mapping[str, Any]) -> Entry:
     told = json.loads(event["CloudTrailEvent"])
+    on = names_in([_resources(event), told.get("requestParameters")])
     refused = f", refused: {told['errorCode']}" if told.get("errorCode") else ""
-    touched = ", ".join(resource["ResourceName"].rpartition("/")[2] for resource in event.get("Resources", ()))
-    who = event.get("Username") or told.get("userIdentity", {}).get("invokedBy") or "somebody"
+    touched = ", ".join(name.rpartition("/")[2] for name in _resources(event))
+    who = who_called(event, told)
     name = event["EventName"]
     what = f"{who}: {name}{f' {touched}' if touched else ''}{refused}"
     link = links.event(system, event["EventId"])
-    return Entry(event["EventTime"], "change", what, SOURCE, f"call {name}", link, who)
+    return Entry(event["EventTime"], "change", what, SOURCE, f"{CALL}{name}", link, who, on=on)
+
+
+def who_called(event: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    """The person, the role's session, or the service of AWS's that called for itself.
+
+    A service in a role of ours has a session that looks like a person's: `invokedBy`, and the place where an address
+    stands otherwise, name it (CloudTrail user guide, cloudtrail-event-reference-user-identity and -record-contents).
+    """
+    names = (told.get("userIdentity", {}).get("invokedBy"), told.get("sourceIPAddress"))
+    service = next((name for name in names if name and name.endswith(".amazonaws.com")), None)
+    return service or event.get("Username") or names[0] or "somebody"
+
+
+def _resources(event: Mapping[str, Any]) -> list[str]:
+    return [one["ResourceName"] for one in event.get("Resources", ()) if one.get("ResourceName")]
