@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from runbook_lib import inventory
@@ -78,9 +78,7 @@ def read_belongings(account: Account, system: System) -> Belongings:
     asked = [system.service, system.rolling_service]
     services = ask(lambda: ecs.describe_services(cluster=system.cluster, services=asked)["services"], [])
     revisions = sorted({one["taskDefinition"] for one in _standing(services) if one.get("taskDefinition")})
-    definitions = [
-        ask(lambda arn=arn: ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"], {}) for arn in revisions
-    ]
+    definitions = [ask(partial(_definition, ecs, revision), {}) for revision in revisions]
     subnets = {zone["SubnetId"] for lb in balancers for zone in lb.get("AvailabilityZones", ())}
     subnets |= {subnet for one in _networks(services) for subnet in one.get("subnets", ())}
     vpcs = sorted({lb["VpcId"] for lb in balancers if lb.get("VpcId")})
@@ -95,6 +93,11 @@ def read_belongings(account: Account, system: System) -> Belongings:
     told = "; ".join(dict.fromkeys(refused))
     missing = f"changes to what hangs on the system may be left out: {told}" if told else ""
     return Belongings(system.name, names, places, system.cluster, missing)
+
+
+def _definition(ecs: Any, revision: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = ecs.describe_task_definition(taskDefinition=revision)["taskDefinition"]
+    return found
 
 
 def _given(system: System) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
+from runbook_lib.incident import redact
 from runbook_lib.incident.look import Seen
 
 NAME = "incident.json"
@@ -24,7 +25,7 @@ def save(seen: Seen, path: Path) -> None:
 def load(path: Path) -> Seen:
     """A look as it was kept; raises BadInput, with the file and what is wrong, for anything else."""
     try:
-        return _adapter().validate_json(path.read_bytes())
+        return redact.without_secrets(_adapter().validate_json(path.read_bytes()))  # the first looks held them
     except OSError as error:
         raise _bad(path, error.strerror or str(error)) from None
     except ValidationError as error:

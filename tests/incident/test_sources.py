@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.incident.intervals import Intervals, Mark
-from runbook_lib.incident.sources import journals, trail
+from runbook_lib.incident.sources import journals, trail, watching
 from runbook_lib.incident.told import Entry, Told, timeline
 from runbook_lib.incident.window import moment_format
 from runbook_lib.journal import Entry as Line
@@ -125,3 +125,37 @@ def test_a_service_that_calls_for_itself_is_known_as_one(identity: dict[str, str
     """CodeDeploy moves the listener in our role's session: no decision of anybody's."""
     record = {"userIdentity": identity, "sourceIPAddress": address}
     assert trail.who_called({"Username": "operator"}, record) == who
+
+
+def logged(*counts: int, every: int = 1) -> list[str]:
+    """What is told of lines alike that come so often in minutes that follow each other."""
+    lines = [
+        watching.Line(T + timedelta(minutes=n * every, seconds=s * 60 / max(count, 1)), f"ERROR order {n}{s} failed")
+        for n, count in enumerate(counts)
+        for s in range(count)
+    ]
+    (alike,) = watching.in_kinds(lines).values()
+    return [f"{one.first.at:%H:%M:%S} {one.told('%H:%M:%S')}" for one in watching.stretches(alike)]
+
+
+def test_lines_alike_are_told_once_a_stretch() -> None:
+    """One in the morning does not hide those of the incident: five minutes without one end a stretch."""
+    assert logged(1, 0, 0, 0, 0, 0, 0, 2, 1) == [
+        "14:00:00 ERROR order 00 failed",
+        "14:07:00 ERROR order 70 failed (3 times until 14:08:00)",
+    ]
+    assert len(logged(1, 1, 1, every=5)) == 1
+
+
+def test_a_surge_of_lines_that_were_always_there_is_told_when_it_comes() -> None:
+    """Two a minute are usual, thirty are not; it is one surge, however long it lasts."""
+    assert logged(2, 2, 2, 30, 40, 30, 2) == [
+        "14:00:00 ERROR order 00 failed (6 times until 14:02:30)",
+        "14:03:00 ERROR order 30 failed (102 times until 14:06:30, 2.0 a minute before)",
+    ]
+
+
+def test_few_lines_are_no_surge() -> None:
+    """Nine in a minute after one are chance, or a retry; what was many before is no surge either."""
+    assert len(logged(1, 9)) == len(logged(30, 60, 120)) == 1
+    assert len(logged(1, 10)) == 2

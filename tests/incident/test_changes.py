@@ -1,9 +1,11 @@
-"""Changes are found by whatever belongs to the system, by id too; what is left out is counted, and said."""
+"""What is read of a world: changes by whatever belongs to the system, and log lines without their secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import stories
@@ -11,10 +13,11 @@ from botocore.exceptions import ClientError
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
-from runbook_lib.incident import belongings
+from runbook_lib.incident import belongings, evidence, look, sources
 from runbook_lib.incident.belongings import Belongings, read_belongings
-from runbook_lib.incident.sources import trail
-from runbook_lib.incident.told import Told
+from runbook_lib.incident.requests import Means
+from runbook_lib.incident.sources import trail, watching
+from runbook_lib.incident.told import Entry, Told
 from runbook_lib.system import System
 
 World = tuple[Account, System]
@@ -132,3 +135,56 @@ def test_secrets_are_known_by_their_names(given: str, name: str) -> None:
     """However a task definition names them."""
     definition = {"containerDefinitions": [{"secrets": [{"name": "DB", "valueFrom": given}]}]}
     assert dict(belongings.of_definition(definition)) == {name: "secret of the tasks"}
+
+
+SECRET = "wJalrXUtnFEMI"  # in whatever form a program may write it
+
+
+def write_log(world: World, *texts: str) -> None:
+    """Lines of the application, as they are."""
+    account, system = world
+    logs, now = account.client("logs"), int(account.clock.now().timestamp() * 1000)
+    logs.create_log_stream(logGroupName=system.log_group, logStreamName="orders/orders/0123")
+    events = [{"timestamp": now, "message": text} for text in texts]
+    logs.put_log_events(logGroupName=system.log_group, logStreamName="orders/orders/0123", logEvents=events)
+
+
+def test_a_secret_in_a_log_line_never_reaches_a_table(world: World) -> None:
+    """Neither do addresses of users, in the line nor in what is kept; a long line is cleaned before it is cut."""
+    account, system = world
+    since = account.clock.now()
+    write_log(
+        world,
+        f"ERROR login of ana@example.com from 203.0.113.7 failed, password={SECRET}",
+        f"ERROR {'x' * 170} Authorization: Bearer {SECRET}{SECRET}{SECRET}",
+        f"ERROR postgres://orders:{SECRET}@db.internal/orders refused by [2001:db8::77]:5432",
+    )
+    account.clock.sleep(300)
+    found = watching.errors(account, system, Window(since, account.clock.now()))
+    assert sorted(entry.what for entry in found.entries)[:2] == [
+        "ERROR login of *** from *** failed, password=***",
+        "ERROR postgres://***db.internal/orders refused by [***]:5432",
+    ]
+    kept = repr(found)
+    assert [secret for secret in (SECRET[:6], "ana@", "203.0.113.7", "2001:db8") if secret in kept] == []
+
+
+def test_what_is_read_of_a_window_is_cleaned_once_as_a_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whichever source brings it: neither the timeline nor the file that is kept holds it; names of people stay."""
+    account, system = world
+    now = account.clock.now()
+    what = f"build 1: BUILD FAILED: docker login --password {SECRET} by ana"
+    said = Told("CodeBuild", (Entry(now, "delivery", what, "CodeBuild", "x"),), missing=f"token={SECRET}")
+    monkeypatch.setattr(sources, "ask", lambda *_: (said,))
+    window = Window(now - timedelta(minutes=30), now)
+    seen = look.read(account, system, window, (), Means())
+    evidence.save(seen, tmp_path / evidence.NAME)
+    assert SECRET not in (tmp_path / evidence.NAME).read_text(encoding="utf-8")
+    assert [entry.what for one in seen.told for entry in one.entries if one.source == "CodeBuild"] == [
+        "build 1: BUILD FAILED: docker login --password *** by ana"
+    ]
+    old = replace(seen, told=(said,))  # as the first looks were kept
+    evidence.save(old, tmp_path / evidence.NAME)
+    assert SECRET not in repr(evidence.load(tmp_path / evidence.NAME))
