@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import stories
 from pydantic import TypeAdapter
 
 from runbook_lib.accesslog.window import Window
+from runbook_lib.deployment import LifecycleEvent
 from runbook_lib.incident.intervals import Intervals, Mark
-from runbook_lib.incident.sources import journals, trail, watching
+from runbook_lib.incident.sources import deployments, journals, pipeline, tasks, trail, watching
 from runbook_lib.incident.told import Entry, Told, timeline
 from runbook_lib.incident.window import moment_format
 from runbook_lib.journal import Entry as Line
+from runbook_lib.runbook import opened
+from runbook_lib.system import System
 
 T = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 WINDOW = Window(T, T + timedelta(minutes=30))
@@ -159,3 +165,107 @@ def test_few_lines_are_no_surge() -> None:
     """Nine in a minute after one are chance, or a retry; what was many before is no surge either."""
     assert len(logged(1, 9)) == len(logged(30, 60, 120)) == 1
     assert len(logged(1, 10)) == 2
+
+
+BY_ECS = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders-b/27b4b7d5c3dadbc2"
+
+
+@pytest.mark.parametrize(
+    ("message", "plain"),
+    [
+        ("(service orders) has reached a steady state.", "service orders has reached a steady state."),
+        (
+            "(service orders-bg, taskSet ecs-svc/98) updated state to STEADY_STATE.",
+            "service orders-bg, taskSet ecs-svc/98 updated state to STEADY_STATE.",
+        ),
+        (
+            f"(service orders-bg, taskSet ecs-svc/98) registered 2 targets in (target-group {BY_ECS})",
+            f"service orders-bg, taskSet ecs-svc/98 registered 2 targets in target-group {BY_ECS}",
+        ),
+        (
+            "(service orders, taskSet ecs-svc/98) has started 2 tasks: (task 0a1b) (task 0c2d).",
+            "service orders, taskSet ecs-svc/98 has started 2 tasks: task 0a1b task 0c2d.",
+        ),
+        (
+            f"(service orders) (port 8080) is unhealthy in (target-group {BY_ECS}) due to (reason Request timed out).",
+            f"service orders port 8080 is unhealthy in target-group {BY_ECS} due to reason Request timed out.",
+        ),
+        (
+            "(service orders) failed to launch a task with (error no (such) role).",
+            "service orders failed to launch a task with (error no (such) role).",
+        ),
+        (
+            "(service orders) rolling back to (deployment ecs-svc/1).",
+            "service orders rolling back to deployment ecs-svc/1.",
+        ),
+        ("what nobody expects (yet)", "what nobody expects (yet)"),
+    ],
+)
+def test_sentences_of_ecs_have_no_bracket_left_alone(message: str, plain: str) -> None:
+    """Those of the samples and of the sandbox; one with brackets of its own keeps them."""
+    assert tasks.plain(message) == plain
+
+
+def shift(status: str, end: datetime | None) -> str:
+    """How it is told that a shift ended so."""
+    return deployments.how_ended(LifecycleEvent("AllowTraffic", status, T, end, None))
+
+
+def test_a_shift_that_was_cut_short_had_begun() -> None:
+    """CodeDeploy calls it skipped, which reads as if no traffic had moved."""
+    assert shift("Skipped", T + timedelta(minutes=4)) == ", cut short at 14:04:00"
+    assert (shift("Skipped", None), shift("Failed", T)) == (", cut short", " Failed")
+    assert (shift("Succeeded", T), shift("InProgress", None)) == ("", "")
+
+
+@dataclass
+class Answers:
+    """A client of CodePipeline or CodeBuild that knows some runs, and counts what it is asked."""
+
+    runs: list[dict[str, Any]]
+    asked: list[str] = field(default_factory=list)
+    exceptions: Any = field(default_factory=lambda: type("E", (), {"PipelineNotFoundException": KeyError}))
+
+    def get_paginator(self, operation: str) -> Answers:
+        self.asked.append(operation)
+        return self
+
+    def paginate(self, **given: Any) -> list[dict[str, Any]]:
+        if self.asked[-1] == "list_pipeline_executions":
+            return [{"pipelineExecutionSummaries": self.runs}]
+        id = given["filter"]["pipelineExecutionId"]
+        result = {"executionResult": {"externalExecutionId": f"orders-build:{id}"}}
+        build = {"input": {"actionTypeId": {"provider": "CodeBuild"}}, "output": result, "status": "Succeeded"}
+        return [{"actionExecutionDetails": [build]}]
+
+    def batch_get_builds(self, ids: list[str]) -> dict[str, Any]:
+        return {"builds": [{"id": id, "startTime": T, "buildStatus": "SUCCEEDED"} for id in ids]}
+
+
+def run(name: str, since: timedelta, until: timedelta, status: str = "Succeeded") -> dict[str, Any]:
+    return {"pipelineExecutionId": name, "startTime": T - since, "lastUpdateTime": T - until, "status": status}
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    """The names of the sandbox's own system."""
+    yield opened("sandbox")[1]
+    stories.close()
+
+
+def test_a_run_that_waits_from_before_the_window_is_told(system: System) -> None:
+    """Behind one that began and ended before it; no run is asked twice, though two sources tell of it."""
+    day, soon = timedelta(days=1), -timedelta(minutes=5)
+    client = Answers(
+        [
+            run("young", timedelta(hours=1), timedelta(minutes=30)),  # over when the window begins
+            run("waited", 3 * day, soon),
+            run("waits", 4 * day, 3 * day, "InProgress"),
+            run("old", 13 * day, soon),  # beyond the stated bound: not read
+        ]
+    )
+    account = type("Asked", (), {"client": lambda self, name: client})()
+    runs, builds = pipeline.tell(account, system, WINDOW)
+    assert [entry.what for entry in runs.entries] == ["run waited Succeeded"]
+    assert [entry.what for entry in builds.entries] == ["build waited begins", "build waits begins"]
+    assert client.asked == ["list_pipeline_executions", "list_action_executions", "list_action_executions"]

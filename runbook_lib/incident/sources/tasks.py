@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,10 @@ from runbook_lib.system import System
 
 SERVICE, TASKS, SCALING = "ECS service", "ECS tasks", "Auto Scaling"
 SHOWN = 100  # DescribeServices shows the newest 100 events (ECS API reference, Service)
+# What ECS's sentences name in brackets (ECS developer guide, service-event-messages-list).
+NAMED = re.compile(
+    r"\(((?:service|task|task set|target-group|deployment|instance|container-instance|port|elb|reason|error) [^()]*)\)"
+)
 STOPPED_FOR = timedelta(hours=1)  # ECS shows stopped tasks for an hour (ECS developer guide, stopped-task-errors)
 
 
@@ -35,7 +40,7 @@ def events(account: Account, system: System, window: Window) -> Told:
     for service in found:
         told, link = service["events"], links.service(system, service["serviceName"])
         entries += [
-            Entry(one["createdAt"], "task", _plain(one["message"]), SERVICE, f"event {one['id']}", link)
+            Entry(one["createdAt"], "task", plain(one["message"]), SERVICE, f"event {one['id']}", link)
             for one in told
             if window.holds(one["createdAt"]) and "has reached a steady state" not in one["message"]
         ]
@@ -104,6 +109,9 @@ def _stop(system: System, task: Mapping[str, Any]) -> Entry:
     return Entry(task["stoppedAt"], "task", what, TASKS, f"task {name} stops", links.task(system, name))
 
 
-def _plain(message: str) -> str:
-    """ECS's sentence without its brackets around everything."""
-    return message.removeprefix("(").replace(") has ", " has ", 1)
+def plain(message: str) -> str:
+    """ECS's sentence without the brackets around what it names: (service NAME, taskSet ID), (task ID) and the like.
+
+    One that holds another bracket, or none of these words, stays as it is.
+    """
+    return NAMED.sub(r"\1", message)
