@@ -18,6 +18,8 @@ from runbook_lib.system import System
 ABSENT = frozenset({"LoadBalancerNotFound", "ClusterNotFoundException", "ServiceNotFoundException"})
 TAIL = re.compile(r"-[A-Za-z0-9]{6}$")  # which Secrets Manager puts behind the name of a secret in its ARN
 EC2 = "ec2.amazonaws.com"
+# Calls of EC2's that put something into a subnet, or take it away: the place stays what it was.
+MOVES_IN = frozenset({"CreateFleet", "DeleteNetworkInterface", "ModifyNetworkInterfaceAttribute", "RunInstances"})
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Belongings:
         """What of it an event names in a text; empty when it does not touch the system.
 
         Whatever is called as the system, or begins with its name and a hyphen, belongs to it.  Who uses a place does
-        not change it: of a VPC and its subnets only EC2's own calls count, of the cluster only those on clusters.
+        not change it: of a VPC and its subnets only EC2's own calls count (but for MOVES_IN), of the cluster only
+        those on clusters.
         """
         found = {one: self.names[one] for one in dict.fromkeys(self._names.findall(text))}
-        if source == EC2:
+        if source == EC2 and event not in MOVES_IN:
             found |= {one: self.places[one] for one in dict.fromkeys(self._places.findall(text))}
         if "Cluster" in event and self.cluster and _any_of((self.cluster,)).search(text):
             found[self.cluster] = "cluster"
@@ -176,6 +179,7 @@ def _ways(ec2: Any, vpc: str, subnets: set[str], ask: Callable[..., Any]) -> Ite
             yield acl["NetworkAclId"], "network ACL"
     for end in paged("describe_vpc_endpoints", "VpcEndpoints", here):
         yield end["VpcEndpointId"], "VPC endpoint"
+        yield from ((group["GroupId"], "security group of a VPC endpoint") for group in end.get("Groups", ()))
     for nat in paged("describe_nat_gateways", "NatGateways", here):
         yield nat["NatGatewayId"], "NAT gateway"
     attached = [{"Name": "attachment.vpc-id", "Values": [vpc]}]

@@ -94,7 +94,8 @@ def refusal(error: ClientError) -> str:
 def timeline(told: Iterable[Told]) -> Timeline:
     """The entries of all sources in the order of time; the same fact within a minute is one entry, at its earliest.
 
-    What one source tells twice happened twice: of several that it may be, the nearest is the same.
+    What one source tells twice happened twice: of several that it may be, the same is the one that has most in common
+    with it, and the nearest of those.
     """
     told = tuple(told)
     merged: dict[str, list[Entry]] = {}
@@ -102,8 +103,8 @@ def timeline(told: Iterable[Told]) -> Timeline:
         same = merged.setdefault(entry.fact, [])
         twins = [n for n, known in enumerate(same) if _twins(known, entry)]
         if twins:
-            nearest = max(twins, key=lambda n: same[n].at)
-            same[nearest] = _joined(same[nearest], entry)
+            likest = max(twins, key=lambda n: (len(set(same[n].on) & set(entry.on)), same[n].at))
+            same[likest] = _joined(same[likest], entry)
         else:
             same.append(entry)
     entries = (entry for same in merged.values() for entry in same)

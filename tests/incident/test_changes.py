@@ -113,6 +113,8 @@ def test_a_system_that_is_not_there_belongs_to_nobody(world: World, monkeypatch:
         ('"arn:aws:x:listener/app/orders/1/2"', "elasticloadbalancing", "ModifyListener", {"orders": ""}),
         ('"vpc-1"', "ec2", "DeleteVpcEndpoints", {"vpc-1": "VPC"}),
         ('"vpc-1"', "rds", "CreateDBInstance", {}),  # who moves in does not change it
+        ('"vpc-1" "subnet-9"', "ec2", "RunInstances", {}),
+        ('"vpc-1" "sg-1"', "ec2", "ModifyNetworkInterfaceAttribute", {"sg-1": "security group"}),
         ('"shared" "payments"', "ecs", "UpdateService", {}),
         ('"shared"', "ecs", "PutClusterCapacityProviders", {"shared": "cluster"}),
     ],

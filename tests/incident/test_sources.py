@@ -35,6 +35,13 @@ def test_moments_have_their_date_where_the_window_crosses_midnight(start: int, h
     assert moment_format(Window(since, since + timedelta(hours=hours))) == form
 
 
+def test_a_moment_beside_the_window_has_its_date_where_that_is_another() -> None:
+    """What ECS forgot of yesterday's window it forgot today."""
+    assert moment_format(WINDOW, T + timedelta(hours=1)) == "%H:%M:%S"
+    assert moment_format(WINDOW, T + timedelta(days=1)) == "%Y-%m-%d %H:%M:%S"
+    assert moment_format(WINDOW, T - timedelta(days=1)) == "%Y-%m-%d %H:%M:%S"
+
+
 def test_timeline_and_intervals_show_the_date_over_midnight() -> None:
     """14:00 of which day is not a question for the reader."""
     form = "%Y-%m-%d %H:%M:%S"
@@ -74,6 +81,14 @@ def test_a_call_that_journal_and_cloudtrail_know_is_told_once() -> None:
     early = call(-40, "CloudTrail", who="operator")
     mine = call(5, "journal", who="operator")
     assert told(mine, early, seen) == [(-40, "CloudTrail", "operator"), (4, "CloudTrail, journal", "operator")]
+
+
+def test_of_two_listeners_a_call_is_that_on_its_own() -> None:
+    """Both calls forward, and a person changes both within a second: the link is that of the right one."""
+    first = call(4, "CloudTrail", who="operator", on=("listener/a", "forward"))
+    other = call(5, "CloudTrail", who="operator", on=("listener/b", "forward"))
+    mine = call(6, "journal", who="operator", on=("listener/a", "forward"))
+    assert [one[:2] for one in told(first, other, mine)] == [(4, "CloudTrail, journal"), (5, "CloudTrail")]
 
 
 def lines(*steps: tuple[str, str], who: str = "arn:aws:iam::123456789012:user/operator") -> list[Line]:
@@ -184,7 +199,7 @@ BY_ECS = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders
         ),
         (
             "(service orders, taskSet ecs-svc/98) has started 2 tasks: (task 0a1b) (task 0c2d).",
-            "service orders, taskSet ecs-svc/98 has started 2 tasks: task 0a1b task 0c2d.",
+            "service orders, taskSet ecs-svc/98 has started 2 tasks: task 0a1b, task 0c2d.",
         ),
         (
             f"(service orders) (port 8080) is unhealthy in (target-group {BY_ECS}) due to (reason Request timed out).",
