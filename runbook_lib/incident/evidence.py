@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
+from runbook_lib.incident import redact
 from runbook_lib.incident.look import Seen
 
 NAME = "incident.json"
@@ -24,7 +26,7 @@ def save(seen: Seen, path: Path) -> None:
 def load(path: Path) -> Seen:
     """A look as it was kept; raises BadInput, with the file and what is wrong, for anything else."""
     try:
-        return _adapter().validate_json(path.read_bytes())
+        return redact.without_secrets(_adapter().validate_json(path.read_bytes()))  # the first looks held them
     except OSError as error:
         raise _bad(path, error.strerror or str(error)) from None
     except ValidationError as error:
@@ -33,14 +35,30 @@ def load(path: Path) -> Seen:
         raise _bad(path, f"{place or 'the file'}: {first['msg']}") from None
 
 
-def covering(folder: Path, service: str, window: Window) -> tuple[Path, ...]:
-    """The kept looks below a folder that cover a window of a service, the newest first."""
-    found = []
+@dataclass(frozen=True)
+class Kept:
+    """The newest look that covers a window (None: there is none) with its file, and the files that are none."""
+
+    look: tuple[Seen, Path] | None
+    passed_over: tuple[str, ...] = ()  # each with what is wrong with it
+
+
+def covering(folder: Path, service: str, window: Window) -> Kept:
+    """What is kept below a folder of a window of a service; a file that cannot be read is passed over, and told."""
+    found, bad = [], []
     for path in sorted(folder.rglob(NAME)):
-        kept = load(path)
-        if kept.service == service and kept.window.start <= window.start and window.end <= kept.window.end:
-            found.append((kept.read_at, path))
-    return tuple(path for _, path in sorted(found, reverse=True))
+        try:
+            kept = load(path)
+        except BadInput as error:
+            bad.append(f"{path}: {error.seen}")
+            continue
+        if kept.service == service and covers(kept.window, window):
+            found.append((kept, path))
+    return Kept(max(found, key=lambda one: one[0].read_at, default=None), tuple(bad))
+
+
+def covers(kept: Window, asked: Window) -> bool:
+    return kept.start <= asked.start and asked.end <= kept.end
 
 
 def _adapter() -> TypeAdapter[Seen]:

@@ -53,13 +53,16 @@ class Intervals:
     def to_recover(self) -> timedelta | None:
         return self.recovered.at - self.started if self.recovered.at else None
 
-    def table(self) -> Table:
-        """The moments with the time since the beginning of harm."""
+    def table(self, form: str = "%H:%M:%S") -> Table:
+        """The moments, written in a form, with the time since the beginning of harm."""
         rows = [
-            _row("harm began", Mark(self.started, "the first minute that hurt"), self.started),
-            _row("detected", self.detected, self.started),
-            _row("decided", self.decided, self.started),
-            _row("recovered", self.recovered, self.started),
+            _row(moment, mark, self.started, form)
+            for moment, mark in (
+                ("harm began", Mark(self.started, "the first minute that hurt")),
+                ("detected", self.detected),
+                ("decided", self.decided),
+                ("recovered", self.recovered),
+            )
         ]
         return table("Intervals", rows, ("moment", "UTC", "after", "by"))
 
@@ -158,7 +161,7 @@ def _decision(after: Iterable[Entry], deployments: Sequence[Deployment], harm: H
     stops = [
         Mark(d.completed, f"deployment {d.id} {d.status}") for d in deployments if d.status in ("Stopped", "Failed")
     ]
-    calls = [Mark(e.at, e.what) for e in after if e.fact.removeprefix("call ") in DECISIONS and not _service(e.who)]
+    calls = [Mark(e.at, e.what) for e in after if e.call in DECISIONS and not _service(e.who)]
     known = [mark for mark in (*stops, *backs, *calls) if mark.at and mark.at >= harm.start]
     return min(known, key=lambda mark: mark.at or harm.end, default=Mark(None, "nobody acted in the window"))
 
@@ -182,10 +185,10 @@ def _who(deployments: Iterable[Deployment]) -> str:
     return "CodeDeploy, which watches the group's alarms" if by_alarm else "a person, or a runbook"
 
 
-def _row(what: str, mark: Mark, since: datetime) -> dict[str, str | None]:
+def _row(what: str, mark: Mark, since: datetime, form: str) -> dict[str, str | None]:
     return {
         "moment": what,
-        "UTC": mark.at.strftime("%H:%M:%S") if mark.at else None,
+        "UTC": mark.at.strftime(form) if mark.at else None,
         "after": _span(mark.at - since) if mark.at else None,
         "by": mark.by,
     }

@@ -10,7 +10,7 @@ from runbook_lib import balancer, deployment
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment, Steps
-from runbook_lib.incident import harm, measuring, requests, sources, versions
+from runbook_lib.incident import harm, measuring, redact, requests, sources, versions
 from runbook_lib.incident.causes import STRONG, Cause, Facts, causes
 from runbook_lib.incident.changed import Difference
 from runbook_lib.incident.damage import Damage, damage
@@ -106,7 +106,7 @@ def read(
     # Of what has not ended there is no "after": the log may know minutes that are not measured yet.
     known = Window(window.start, hurt.end) if hurt and hurt.end >= measured.metrics.end else window
     counted, access = requests.read(account, system, lb, known, hurt, who.tenures, means)
-    return Seen(
+    seen = Seen(
         service=system.service,
         window=window,
         read_at=account.clock.now(),
@@ -122,6 +122,7 @@ def read(
         usual=measured.usual,
         steps=who.steps,
     )
+    return redact.without_secrets(seen)
 
 
 def reason(seen: Seen, objective: Objective, alarms: Alarms) -> Incident:

@@ -1,11 +1,18 @@
-"""What a report must not carry: secrets, account numbers, addresses of clients, and people's names."""
+"""What is hidden: secrets from everybody, and from a report account numbers, addresses of clients and people's names.
+
+What was read from outside goes through `without_secrets` as a whole, once: neither a notebook's table nor what is kept
+of a look holds a secret in one of its usual forms.  Lines of the application's log are cleaned before that, by
+`log_line`, for they are cut.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any, TypeVar
 
 from runbook_lib.journal import HIDDEN
 from runbook_lib.table import Table
@@ -31,6 +38,30 @@ LONG_ADDRESS = re.compile(r"(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7
 QUERY = re.compile(r"\?[^\s\"'?]*")
 
 
+Whole = TypeVar("Whole")
+
+
+@lru_cache(maxsize=4096)
+def secrets(text: str) -> str:
+    """A text without secrets in their usual forms."""
+    for pattern in SECRETS:
+        text = pattern.sub(lambda found: f"{found.group(1) if found.lastindex else ''}{HIDDEN}", text)
+    return text
+
+
+def without_secrets(value: Whole) -> Whole:
+    """The same facts with the secrets in every text of theirs hidden; names and addresses stay."""
+    return _cleaned(value)  # type: ignore[no-any-return]
+
+
+def log_line(text: str) -> str:
+    """A line that an application wrote: what its users sent stands in it, so that their addresses are hidden, too."""
+    text = ADDRESS.sub(HIDDEN, MAIL.sub(HIDDEN, secrets(text)))
+    return LONG_ADDRESS.sub(
+        lambda found: HIDDEN if any(map(_is_address, _addresses(found.group()))) else found[0], text
+    )
+
+
 @dataclass
 class Redactor:
     """Hides what a report must not carry; the same person or address is the same word throughout."""
@@ -47,9 +78,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without what is to be hidden."""
-        for pattern in SECRETS:
-            text = pattern.sub(lambda found: f"{found.group(1) if found.lastindex else ''}{HIDDEN}", text)
-        text = MAIL.sub(lambda found: self._person(found.group()), text)
+        text = MAIL.sub(lambda found: self._person(found.group()), secrets(text))
         for name, word in sorted(self.people.items(), key=lambda one: -len(one[0])):
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", word, text)
         text = ACCOUNT.sub("account", text)
@@ -70,14 +99,30 @@ class Redactor:
         return self.people.setdefault(name, f"person-{len(self.people) + 1}")
 
     def _long_address(self, text: str) -> str:
-        address, _, port = text.rpartition(":")
-        for known, rest in ((text, ""), (address, f":{port}")):
-            if _is_address(known):
-                return f"{self._address(known)}{rest}"
-        return text
+        known = next((one for one in _addresses(text) if _is_address(one)), None)
+        return text if known is None else f"{self._address(known)}{text.removeprefix(known)}"
 
     def _address(self, address: str) -> str:
         return self.addresses.setdefault(address, f"address-{len(self.addresses) + 1}")
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return secrets(value)
+    if isinstance(value, tuple | list):
+        return type(value)(map(_cleaned, value))
+    if isinstance(value, Mapping):
+        return {key: _cleaned(inner) for key, inner in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        told = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
+        new = {name: _cleaned(inner) for name, inner in told.items()}
+        return replace(value, **new) if new != told else value
+    return value
+
+
+def _addresses(text: str) -> tuple[str, str]:
+    """What may be an address in a text: all of it, or all but a port behind it."""
+    return text, text.rpartition(":")[0]
 
 
 def _is_address(text: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+from runbook_lib.journal import HIDDEN
 from runbook_lib.table import Table, table
 
 if TYPE_CHECKING:
@@ -14,14 +16,16 @@ if TYPE_CHECKING:
 
 # Two sources mean the same fact when they tell it so close to each other: each has its own lag and rounding.
 TOGETHER = timedelta(seconds=60)
+MOST_NAMES = 50  # of a call, by which it is known again
+CALL = "call "  # so begins the fact of a call
 
 
 @dataclass(frozen=True)
 class Entry:
     """One thing that happened.
 
-    `fact` names it the same way in every source that knows it; `kind` is change, delivery, traffic, alarm, task,
-    health, scaling, log or run.
+    `fact` names it the same way in every source that knows it ("call NAME" is a call of AWS's); `kind` is change,
+    delivery, traffic, alarm, task, health, scaling, log or run.
     """
 
     at: datetime
@@ -32,6 +36,12 @@ class Entry:
     link: str = ""
     who: str = ""  # who did it, where that is known
     also: tuple[str, ...] = ()  # further sources that told it
+    on: tuple[str, ...] = ()  # names and ids of what a call touches, where they are known
+
+    @property
+    def call(self) -> str:
+        """The name of the call, such as ModifyListener; empty when it is none."""
+        return self.fact.removeprefix(CALL) if self.fact.startswith(CALL) else ""
 
     @property
     def sources(self) -> str:
@@ -61,10 +71,13 @@ class Timeline:
     def of(self, *kinds: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.kind in kinds)
 
-    def table(self, *, linked: bool) -> Table:
-        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`)."""
+    def table(self, *, linked: bool, form: str = "%H:%M:%S") -> Table:
+        """The timeline, one line each; who told it links to the page of the console, if there is one (`linked`).
+
+        `form` is how its moments are written: `window.moment_format` knows it.
+        """
         rows = [
-            {"UTC": entry.at.strftime("%H:%M:%S"), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
+            {"UTC": entry.at.strftime(form), "what": entry.what, "kind": entry.kind, "told by": entry.sources}
             for entry in self.entries
         ]
         found = table("Timeline", rows, ("UTC", "what", "kind", "told by"))
@@ -81,20 +94,60 @@ def refusal(error: ClientError) -> str:
 def timeline(told: Iterable[Told]) -> Timeline:
     """The entries of all sources in the order of time; the same fact within a minute is one entry, at its earliest.
 
-    What one source tells twice happened twice.
+    What one source tells twice happened twice: of several that it may be, the same is the one that has most in common
+    with it, and the nearest of those.
     """
     told = tuple(told)
     merged: dict[str, list[Entry]] = {}
     for entry in sorted((entry for one in told for entry in one.entries), key=lambda entry: (entry.at, entry.source)):
         same = merged.setdefault(entry.fact, [])
-        twin = next((n for n, known in enumerate(same) if _twins(known, entry)), None)
-        if twin is None:
-            same.append(entry)
+        twins = [n for n, known in enumerate(same) if _twins(known, entry)]
+        if twins:
+            likest = max(twins, key=lambda n: (len(set(same[n].on) & set(entry.on)), same[n].at))
+            same[likest] = _joined(same[likest], entry)
         else:
-            same[twin] = replace(same[twin], also=(*same[twin].also, entry.source), link=same[twin].link or entry.link)
+            same.append(entry)
     entries = (entry for same in merged.values() for entry in same)
     return Timeline(tuple(sorted(entries, key=lambda entry: (entry.at, entry.fact))), told)
 
 
+def may_be_same(one: Entry, other: Entry) -> bool:
+    """Whether two entries may tell the same fact: what both know of it, by whom and on what, is no contradiction."""
+    by_another = one.who and other.who and one.who != other.who
+    elsewhere = one.on and other.on and not set(one.on) & set(other.on)
+    return one.fact == other.fact and not by_another and not elsewhere
+
+
+def names_in(value: Any) -> tuple[str, ...]:
+    """The texts that stand as values in what a call was given, at most MOST_NAMES: what it touches is among them."""
+    return tuple(islice(dict.fromkeys(text for text in _leaves(value) if text != HIDDEN), MOST_NAMES))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text that stands as a value in it, with the name at the end of an ARN beside it."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    elif isinstance(value, str) and value:
+        yield value
+        if value.startswith("arn:"):
+            yield value.rpartition("/" if "/" in value else ":")[2]
+
+
 def _twins(known: Entry, entry: Entry) -> bool:
-    return entry.at - known.at <= TOGETHER and entry.source not in (known.source, *known.also)
+    near = entry.at - known.at <= TOGETHER
+    return near and entry.source not in (known.source, *known.also) and may_be_same(known, entry)
+
+
+def _joined(known: Entry, entry: Entry) -> Entry:
+    """One entry of two, as the earlier one tells it, with what the other knows beside that."""
+    return replace(
+        known,
+        also=(*known.also, entry.source),
+        link=known.link or entry.link,
+        who=known.who or entry.who,
+        on=tuple(dict.fromkeys((*known.on, *entry.on))),
+    )

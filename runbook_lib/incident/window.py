@@ -31,6 +31,16 @@ def window(since: str, until: str, *, now: datetime) -> Window:
     return Window(start, end)
 
 
+def moment_format(window: Window, *beside: datetime) -> str:
+    """How moments of a window are written: the time of the day, with its date where the window has more than one.
+
+    `beside` are moments outside of it that are written as well.
+    """
+    last = max((window.end - timedelta(microseconds=1), *beside))
+    first = min((window.start, *beside))
+    return "%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S"
+
+
 def _time(text: str, name: str, *, day: datetime) -> datetime:
     try:
         read = datetime.fromisoformat(text if len(text) > len("23:59:59") else f"{day:%Y-%m-%d}T{text}")

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.incident import evidence, links, look, requests
 from runbook_lib.incident.causes.facts import STRONG
 from runbook_lib.incident.requests import Means
+from runbook_lib.journal import Journal
 from runbook_lib.story import counting, incident
 from runbook_lib.story.incident import Look
 from runbook_lib.system import System
@@ -147,7 +149,8 @@ def test_every_entry_links_to_its_page_of_the_console(story: Story) -> None:
     """In the region of the system and the partition's own console; a runbook's journal has no page there."""
     _, system, found = story
     entries = found.incident.timeline.entries
-    assert {entry.sources for entry in entries if not entry.link} == {"journal"}
+    assert {entry.sources for entry in entries if not entry.link} <= {"journal"}
+    assert any(entry.sources == "CloudTrail, journal" and entry.link for entry in entries)
     page = re.compile(r"https://(\w|-)*\.?console\.aws\.amazon\.com/\S+[?]region=us-east-1\S*")
     assert [entry.link for entry in entries if entry.link and not page.fullmatch(entry.link)] == []
     china = replace(system, partition="aws-cn", region="cn-north-1")
@@ -201,8 +204,8 @@ def test_a_look_is_kept_and_read_again(story: Story, tmp_path: Path) -> None:
     again = evidence.load(path)
     assert look.reason(again, system.params.objective, system.params.alarms) == found.incident
     window = found.incident.seen.window
-    assert evidence.covering(tmp_path, system.service, window) == (path,)
-    assert evidence.covering(tmp_path, "other", window) == ()
+    assert evidence.covering(tmp_path, system.service, window).look == (again, path)
+    assert evidence.covering(tmp_path, "other", window).look is None
 
 
 def test_a_window_that_metrics_have_forgotten_is_answered_from_what_was_kept(
@@ -220,6 +223,54 @@ def test_a_window_that_metrics_have_forgotten_is_answered_from_what_was_kept(
     assert again.incident == found.incident
     assert "is an earlier look" in str(incident.judged(account, system, again))  # AWS is not asked about it again
     assert "FAIL" in str(incident.judged(account, system, found))
+
+
+def test_a_bad_file_below_runs_is_passed_over_and_told(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a full disk cut off does not hide the good ones; without a good one it is told, too."""
+    account, system, found = story
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(look, "expired", lambda account, window: True)
+    bad = tmp_path / "runs" / "a" / evidence.NAME
+    bad.parent.mkdir(parents=True)
+    bad.write_text('{"service": "ord')
+    window = found.incident.seen.window
+    with pytest.raises(CheckFailed, match=r"older than the 15 days.*passed over: runs/a/incident\.json"):
+        incident.read(account, system, window)
+    evidence.save(found.incident.seen, tmp_path / "runs" / "x" / evidence.NAME)
+    again = incident.read(account, system, window)
+    (gap,) = (gap.missing for gap in again.incident.timeline.gaps if gap.source == "earlier look")
+    assert gap.startswith("passed over: runs/a/incident.json: ")
+
+
+def test_an_earlier_look_says_of_which_window_it_is(story: Story, tmp_path: Path) -> None:
+    """Its tables are of its own window, whatever this run's is."""
+    account, system, found = story
+    path, window = tmp_path / evidence.NAME, found.incident.seen.window
+    evidence.save(found.incident.seen, path)
+    for asked, part in (
+        (Window(window.start + timedelta(minutes=5), window.end), "is a part of it"),
+        (Window(window.start - timedelta(hours=1), window.end), "is not in it, or not wholly"),
+    ):
+        again = incident.read(account, system, asked, saved=str(path))
+        gaps = str(incident.gaps(account, system, again))
+        assert f"this is a look at {window}; the window of this run, {asked}, {part}" in gaps
+    assert "earlier look" not in str(
+        incident.gaps(account, system, incident.read(account, system, window, saved=str(path)))
+    )
+
+
+def test_the_report_of_an_earlier_look_lies_with_the_run_that_writes_it(story: Story, tmp_path: Path) -> None:
+    """The folder of the earlier run stays as it is."""
+    account, system, found = story
+    earlier, mine = tmp_path / "runs" / "1" / evidence.NAME, tmp_path / "runs" / "2"
+    evidence.save(found.incident.seen, earlier)
+    journal = Journal(account.clock, mine / "journal.jsonl")
+    again = incident.read(account, system, found.incident.seen.window, [journal], saved=str(earlier))
+    incident.write_report(account, system, again)
+    assert {"incident.html", "incident.md"} <= {path.name for path in mine.iterdir()}
+    assert [path.name for path in earlier.parent.iterdir()] == [evidence.NAME]
 
 
 def test_a_file_that_is_no_look_is_refused(story: Story, tmp_path: Path) -> None:

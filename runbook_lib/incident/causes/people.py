@@ -30,7 +30,7 @@ def ask(facts: Facts) -> list[Cause]:
     """The calls that changed something in the quarter of an hour before harm began, the nearest first."""
     since, until = facts.harm.start - SOON, facts.harm.start
     near = [entry for entry in facts.timeline.of("change") if since <= entry.at <= until]
-    other = [entry for entry in near if entry.fact.removeprefix("call ") not in OF_A_RELEASE]
+    other = [entry for entry in near if entry.call not in OF_A_RELEASE]
     return [
         Cause(f"a change: {entry.what}", WEAK, (f"{(until - entry.at).total_seconds() / 60:.0f} min before",))
         for entry in sorted(other, key=lambda entry: until - entry.at)[:MOST]

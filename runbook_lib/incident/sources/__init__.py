@@ -10,10 +10,9 @@ from runbook_lib.incident.sources import deployments, pipeline, tasks, trail, wa
 from runbook_lib.incident.told import Told, refusal
 from runbook_lib.system import System
 
-Reader = Callable[[Account, System, Window], Told]
+Reader = Callable[[Account, System, Window], Told | tuple[Told, ...]]
 READERS: dict[str, Reader] = {
-    "CodePipeline": pipeline.runs,
-    "CodeBuild": pipeline.builds,
+    "CodePipeline": pipeline.tell,  # and CodeBuild
     "CodeDeploy": deployments.lifecycles,
     "ECS service": tasks.events,
     "ECS tasks": tasks.stopped,
@@ -26,13 +25,14 @@ READERS: dict[str, Reader] = {
 
 def ask(account: Account, system: System, window: Window) -> tuple[Told, ...]:
     """What each source tells of a window; a refusal of AWS's is its answer, and the others are asked all the same."""
-    return tuple(_ask(name, read, account, system, window) for name, read in READERS.items())
+    return tuple(one for name, read in READERS.items() for one in _ask(name, read, account, system, window))
 
 
-def _ask(name: str, read: Reader, account: Account, system: System, window: Window) -> Told:
+def _ask(name: str, read: Reader, account: Account, system: System, window: Window) -> tuple[Told, ...]:
     from botocore.exceptions import ClientError
 
     try:
-        return read(account, system, window)
+        found = read(account, system, window)
     except ClientError as error:
-        return Told(name, missing=refusal(error))
+        found = Told(name, missing=refusal(error))
+    return found if isinstance(found, tuple) else (found,)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from runbook_lib import deployment
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
-from runbook_lib.deployment import Deployment
+from runbook_lib.deployment import Deployment, LifecycleEvent
 from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
 from runbook_lib.system import System
@@ -39,6 +39,19 @@ def lifecycles(account: Account, system: System, window: Window) -> Told:
     return Told(SOURCE, tuple(entries))
 
 
+def how_ended(event: LifecycleEvent) -> str:
+    """How an event ended, if not well; one that had begun was not skipped, whatever its status is called.
+
+    What never began has no start and is Skipped, too (samples of BatchGetDeploymentTargets); which status a shift
+    has that was stopped half-way AWS does not document.
+    """
+    if event.status in ("Succeeded", "InProgress"):
+        return ""
+    if event.status == "Skipped":
+        return f", cut short at {event.end:%H:%M:%S}" if event.end else ", cut short"
+    return f" {event.status}"
+
+
 def _of(system: System, found: Deployment) -> Iterator[Entry]:
     link = links.deployment(system, found.id)
     reason = f", rolls back {found.rolls_back}" if found.rolls_back else ""
@@ -47,8 +60,7 @@ def _of(system: System, found: Deployment) -> Iterator[Entry]:
     for event in found.events:
         if event.start and (event.name in MOVES or event.status == "Failed"):
             said = f": {event.message}" if event.message else ""
-            bad = f" {event.status}" if event.status not in ("Succeeded", "InProgress") else ""
-            what = f"{found.id}: {event.name}{bad}{said}"
+            what = f"{found.id}: {event.name}{how_ended(event)}{said}"
             yield Entry(event.start, "traffic", what, SOURCE, f"deployment {found.id} {event.name}", link)
     if found.completed:
         said = f": {found.error}" if found.error else ""

@@ -2,54 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
-from runbook_lib.incident.told import Entry, Told
+from runbook_lib.incident.sources import deployments
+from runbook_lib.incident.told import Entry, Told, refusal
 from runbook_lib.system import System
 
 PIPELINE, BUILD = "CodePipeline", "CodeBuild"
-KEPT_DAYS = 365  # CodePipeline keeps a year of runs (user guide, limits)
+GOES_ON = frozenset({"InProgress", "Stopping"})
+BATCH = 100  # ids that BatchGetBuilds takes at most
+# An approval waits seven days unless its action says otherwise (user guide, limits), then comes the deployment.
+LONGEST = timedelta(days=7) + deployments.LONGEST
 
 
-def runs(account: Account, system: System, window: Window) -> Told:
-    """When runs began and ended, for which commit, and which of their actions failed."""
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline with its actions, as AWS answers them."""
+
+    summary: Mapping[str, Any]
+    actions: tuple[Mapping[str, Any], ...]
+
+    @property
+    def id(self) -> str:
+        return str(self.summary["pipelineExecutionId"])
+
+
+def tell(account: Account, system: System, window: Window) -> tuple[Told, Told]:
+    """What the pipeline's runs and their builds tell: of both the runs are read once."""
+    from botocore.exceptions import ClientError
+
     client = account.client("codepipeline")
-    entries: list[Entry] = []
-    for run in _runs(client, system, window):
-        entries += [entry for entry in _of_run(client, system, run) if window.holds(entry.at)]
-    return Told(PIPELINE, tuple(entries))
+    try:
+        found = tuple(_runs(client, system, window))
+    except ClientError as error:
+        return Told(PIPELINE, missing=refusal(error)), Told(BUILD, missing=f"which builds is not known: {PIPELINE}")
+    return _told_of_runs(system, window, found), _told_of_builds(account, system, window, found)
 
 
-def builds(account: Account, system: System, window: Window) -> Told:
+def _told_of_runs(system: System, window: Window, found: Iterable[Run]) -> Told:
+    """When runs began and ended, for which commit, and which of their actions failed."""
+    return Told(PIPELINE, tuple(entry for run in found for entry in _of_run(system, run) if window.holds(entry.at)))
+
+
+def _told_of_builds(account: Account, system: System, window: Window, runs: Iterable[Run]) -> Told:
     """When the builds of those runs began and ended, and the phase that failed."""
-    pipeline = account.client("codepipeline")
+    from botocore.exceptions import ClientError
+
     ids = [
         action["output"]["executionResult"]["externalExecutionId"]
-        for run in _runs(pipeline, system, window)
-        for action in _actions(pipeline, system, run["pipelineExecutionId"])
+        for run in runs
+        for action in run.actions
         if action["input"]["actionTypeId"]["provider"] == "CodeBuild"
         and action.get("output", {}).get("executionResult", {}).get("externalExecutionId")
     ]
-    # BatchGetBuilds takes at most 100 ids.
-    found = account.client("codebuild").batch_get_builds(ids=ids[:100])["builds"] if ids else []
-    entries = [entry for build in found for entry in _of_build(system, build) if window.holds(entry.at)]
-    return Told(BUILD, tuple(entries), missing=f"{len(ids)} builds, the first 100 were read" if len(ids) > 100 else "")
-
-
-def _runs(client: Any, system: System, window: Window) -> Iterator[Mapping[str, Any]]:
-    """The runs that were alive in the window, newest first."""
     try:
-        pages = client.get_paginator("list_pipeline_executions").paginate(pipelineName=system.pipeline)
-        for page in pages:
+        found = account.client("codebuild").batch_get_builds(ids=ids[:BATCH])["builds"] if ids else []
+    except ClientError as error:
+        return Told(BUILD, missing=refusal(error))
+    entries = [entry for build in found for entry in _of_build(system, build) if window.holds(entry.at)]
+    missing = f"{len(ids)} builds, the first {BATCH} were read" if len(ids) > BATCH else ""
+    return Told(BUILD, tuple(entries), missing=missing)
+
+
+def _runs(client: Any, system: System, window: Window) -> Iterator[Run]:
+    """The runs that were alive in the window, newest first; those that began more than LONGEST before it are not read.
+
+    One that waits for an approval, or for its deployment, was begun long before what it does.
+    """
+    try:
+        for page in client.get_paginator("list_pipeline_executions").paginate(pipelineName=system.pipeline):
             for run in page["pipelineExecutionSummaries"]:
-                if run["lastUpdateTime"] >= window.start and run["startTime"] < window.end:
-                    yield run
-                if run["startTime"] < window.start:
-                    return  # newest first: what is older has ended before, but for a run that waits
+                if run["startTime"] < window.start - LONGEST:
+                    return
+                goes_on = run["status"] in GOES_ON or run["lastUpdateTime"] >= window.start
+                if goes_on and run["startTime"] < window.end:
+                    yield Run(run, tuple(_actions(client, system, run["pipelineExecutionId"])))
     except client.exceptions.PipelineNotFoundException:
         return
 
@@ -61,18 +94,18 @@ def _actions(client: Any, system: System, execution: str) -> list[Mapping[str, A
     return [action for page in pages for action in page["actionExecutionDetails"]]
 
 
-def _of_run(client: Any, system: System, run: Mapping[str, Any]) -> Iterator[Entry]:
-    name = run["pipelineExecutionId"]
+def _of_run(system: System, found: Run) -> Iterator[Entry]:
+    run, name = found.summary, found.id
     link, short = links.run(system, name), name.partition("-")[0]
     revision: Mapping[str, Any] = next(iter(run.get("sourceRevisions", ())), {})
     commit, message = revision.get("revisionId", "")[:7], (revision.get("revisionSummary") or "").split("\n")[0]
     what = f"run {short} begins" + (f" with commit {commit} ({message})" if commit else "")
     yield Entry(run["startTime"], "delivery", what, PIPELINE, f"run {name} begins", link)
-    if run["status"] not in ("InProgress", "Stopping"):
+    if run["status"] not in GOES_ON:
         yield Entry(
             run["lastUpdateTime"], "delivery", f"run {short} {run['status']}", PIPELINE, f"run {name} ends", link
         )
-    for action in _actions(client, system, name):
+    for action in found.actions:
         if action["status"] == "Failed":
             yield _failed(action, short, link)
 

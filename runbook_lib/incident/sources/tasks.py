@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
 from runbook_lib.incident.told import Entry, Told
+from runbook_lib.incident.window import moment_format
 from runbook_lib.service import short
 from runbook_lib.system import System
 
 SERVICE, TASKS, SCALING = "ECS service", "ECS tasks", "Auto Scaling"
 SHOWN = 100  # DescribeServices shows the newest 100 events (ECS API reference, Service)
+# What ECS's sentences name in brackets (ECS developer guide, service-event-messages-list).
+NAMED = re.compile(
+    r"\(((?:service|task|task set|target-group|deployment|instance|container-instance|port|elb|reason|error) [^()]*)\)"
+)
 STOPPED_FOR = timedelta(hours=1)  # ECS shows stopped tasks for an hour (ECS developer guide, stopped-task-errors)
 
 
@@ -35,13 +41,13 @@ def events(account: Account, system: System, window: Window) -> Told:
     for service in found:
         told, link = service["events"], links.service(system, service["serviceName"])
         entries += [
-            Entry(one["createdAt"], "task", _plain(one["message"]), SERVICE, f"event {one['id']}", link)
+            Entry(one["createdAt"], "task", plain(one["message"]), SERVICE, f"event {one['id']}", link)
             for one in told
             if window.holds(one["createdAt"]) and "has reached a steady state" not in one["message"]
         ]
         if len(told) >= SHOWN and told[-1]["createdAt"] > window.start:
             missing.append(
-                f"{service['serviceName']}: nothing before {told[-1]['createdAt']:%H:%M:%S}, {SHOWN} are kept"
+                f"{service['serviceName']}: nothing before {_written(told[-1]['createdAt'], window)}, {SHOWN} are kept"
             )
     return Told(SERVICE, tuple(entries), missing="; ".join(missing))
 
@@ -65,8 +71,8 @@ def stopped(account: Account, system: System, window: Window) -> Told:
     ]
     entries = [_stop(system, task) for task in found if task.get("stoppedAt") and window.holds(task["stoppedAt"])]
     gone = account.clock.now() - STOPPED_FOR
-    late = f"ECS shows stopped tasks for an hour: none from before {gone:%H:%M:%S}" if window.start < gone else ""
-    return Told(TASKS, tuple(entries), missing=late)
+    late = f"ECS shows stopped tasks for an hour: none from before {_written(gone, window)}"
+    return Told(TASKS, tuple(entries), missing=late if window.start < gone else "")
 
 
 def scaling(account: Account, system: System, window: Window) -> Told:
@@ -94,6 +100,11 @@ def scaling(account: Account, system: System, window: Window) -> Told:
     return Told(SCALING, tuple(entries))
 
 
+def _written(at: datetime, window: Window) -> str:
+    """A moment that need not lie in the window: with its date where that is another."""
+    return at.strftime(moment_format(window, at))
+
+
 def _stop(system: System, task: Mapping[str, Any]) -> Entry:
     codes = ", ".join(f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if "exitCode" in c)
     reasons = "; ".join(c["reason"] for c in task["containers"] if c.get("reason"))
@@ -104,6 +115,9 @@ def _stop(system: System, task: Mapping[str, Any]) -> Entry:
     return Entry(task["stoppedAt"], "task", what, TASKS, f"task {name} stops", links.task(system, name))
 
 
-def _plain(message: str) -> str:
-    """ECS's sentence without its brackets around everything."""
-    return message.removeprefix("(").replace(") has ", " has ", 1)
+def plain(message: str) -> str:
+    """ECS's sentence without the brackets around what it names: (service NAME, taskSet ID), (task ID) and the like.
+
+    One that holds another bracket, or none of these words, stays as it is.
+    """
+    return NAMED.sub(r"\1", message.replace(") (task ", "), (task "))

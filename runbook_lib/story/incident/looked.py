@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.incident import evidence, look
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.requests import Means
+from runbook_lib.incident.told import Told
 from runbook_lib.incident.window import window
 from runbook_lib.journal import Journal
 from runbook_lib.story import counting, shares
@@ -24,6 +25,7 @@ from runbook_lib.views import Progress
 AROUND = timedelta(minutes=15)  # looked at on both sides of a deployment that failed
 LAST = timedelta(hours=1)  # looked at where nothing says when it was
 RUNS = "runs"
+EARLIER = "earlier look"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Look:
     incident: Incident
     logs: bool  # whether the load balancer writes access logs
     kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
+    folder: str = ""  # this run's own, for its report; empty: it has none
     earlier: bool = False  # whether it is an earlier look that was read again
 
     @property
@@ -79,11 +82,13 @@ def read(
     """Read everything that is known of a window and reason over it; what was read is kept beside the journal.
 
     `saved` names the file of an earlier look: then nothing is read but that.  `how` says who counts the access logs.
+    An earlier look is told as a whole; that it is one of another window than was asked for, stands among the gaps.
     Raises CheckFailed for a window that is older than what AWS keeps when no earlier look covers it.
     """
     journals = tuple(journals)
     lb = balancer.read_balancer(account, system)
     earlier = bool(saved) or look.expired(account, chosen)
+    passed: tuple[str, ...] = ()
     if saved:
         seen, place = evidence.load(Path(saved)), saved
         if seen.service != system.service:
@@ -95,14 +100,15 @@ def read(
             )
     elif earlier:
         known = evidence.covering(_runs(journals), system.service, chosen)
-        if not known:
+        if known.look is None:
+            bad = "; passed over: ".join(("", *known.passed_over))
             raise CheckFailed(
                 where="the window",
-                seen=f"{chosen}: older than the {look.MINUTE_POINTS.days} days for which minutes are kept",
+                seen=f"{chosen}: older than the {look.MINUTE_POINTS.days} days for which minutes are kept{bad}",
                 wanted="a younger window, or an earlier look at it below runs/",
                 next_step="name its file with the parameter saved, or look at a younger window",
             )
-        seen, place = evidence.load(known[0]), str(known[0])
+        seen, place, passed = known.look[0], str(known.look[1]), known.passed_over
     else:
         lines = (*shares.beside(account), *(entry for each in journals for entry in each.entries))
         cache = _runs(journals) / "access-logs" if any(each.path for each in journals) else None
@@ -110,8 +116,19 @@ def read(
         means = Means(how.engine(account, journals), cache, tell)
         seen = look.read(account, system, chosen, lines, means)
         place = _keep(seen, journals)
+    if earlier:
+        seen = _of_earlier(seen, chosen, passed)
     found = look.reason(seen, system.params.objective, system.params.alarms)
-    return Look(found, lb.logging_to is not None, place, earlier)
+    return Look(found, lb.logging_to is not None, place, str(_folder(journals) or ""), earlier)
+
+
+def _of_earlier(seen: look.Seen, asked: Window, passed: tuple[str, ...]) -> look.Seen:
+    """The same look, with what its reader must know: of which window it is, and which files are no looks."""
+    parts = [f"passed over: {one}" for one in passed]
+    if seen.window != asked:
+        part = "a part of it" if evidence.covers(seen.window, asked) else "not in it, or not wholly"
+        parts.insert(0, f"this is a look at {seen.window}; the window of this run, {asked}, is {part}")
+    return replace(seen, told=(*seen.told, Told(EARLIER, missing="; ".join(parts)))) if parts else seen
 
 
 def _tell(progress: Progress, now: accesslog.Progress) -> None:
@@ -124,8 +141,13 @@ def _runs(journals: tuple[Journal, ...]) -> Path:
     return next((parent for parent in above if parent.name == RUNS), Path(RUNS))
 
 
+def _folder(journals: tuple[Journal, ...]) -> Path | None:
+    """This run's own."""
+    return next((each.path.parent for each in journals if each.path), None)
+
+
 def _keep(seen: look.Seen, journals: tuple[Journal, ...]) -> str:
-    folder = next((each.path.parent for each in journals if each.path), None)
+    folder = _folder(journals)
     if folder is None:
         return ""
     evidence.save(seen, folder / evidence.NAME)

@@ -18,11 +18,14 @@ from runbook_lib.views.document import Document, Section
 
 
 def write_report(account: Account, system: System, found: Look, folder: str = "") -> Table:
-    """Write the report beside the journal, or into a folder that is named: a page, and Markdown with its charts."""
-    if not folder and not found.kept_in:
+    """Write the report beside the journal, or into a folder that is named: a page, and Markdown with its charts.
+
+    That of an earlier look, too, lies with the run that writes it: what the earlier run kept stays as it is.
+    """
+    if not folder and not found.folder:
         why = "nowhere: this run keeps no evidence; name a folder with report, or use `runbook run` or `make lab`"
         return table("Written", [{"file": "-", "what": why}])
-    kept = Path(folder or Path(found.kept_in).parent)
+    kept = Path(folder or found.folder)
     paths = document(account, system, found).write(kept, "incident")
     kinds = {".html": "page, opens without a network", ".md": "the same as Markdown", ".png": "chart of the Markdown"}
     return table("Written", [{"file": path.name, "what": kinds[path.suffix]} for path in paths])

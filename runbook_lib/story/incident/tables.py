@@ -15,6 +15,7 @@ from runbook_lib.incident import damage as hurting
 from runbook_lib.incident import intervals as timing
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.requests import SOURCE
+from runbook_lib.incident.window import moment_format
 from runbook_lib.story import judging
 from runbook_lib.story.incident.looked import Look
 from runbook_lib.system import System
@@ -56,7 +57,9 @@ def summary(account: Account, system: System, found: Look) -> Table:
 def timeline(account: Account, system: System, found: Look) -> Table:
     """Everything that happened, by one clock; with links into the console, of which a sandbox has none."""
     del account
-    shown = found.incident.timeline.table(linked=system.params.target != "sandbox")
+    shown = found.incident.timeline.table(
+        linked=system.params.target != "sandbox", form=moment_format(found.incident.seen.window)
+    )
     title = "Timeline (in a sandbox without the links into the console)"
     return shown if system.params.target != "sandbox" else replace(shown, title=title)
 
@@ -83,7 +86,8 @@ def latency(account: Account, system: System, found: Look) -> charts.Chart:
 def intervals(account: Account, system: System, found: Look) -> Table:
     """When harm began, was detected, decided and over."""
     del account, system
-    return found.incident.intervals.table() if found.incident.intervals else _none("Intervals", found)
+    form = moment_format(found.incident.seen.window)
+    return found.incident.intervals.table(form) if found.incident.intervals else _none("Intervals", found)
 
 
 def settings(account: Account, system: System, found: Look) -> Table:
