@@ -26,6 +26,8 @@ def test_a_dependency_that_fails_is_not_blamed_on_a_release() -> None:
     assert [cause.what for cause in found.incident.causes if cause.weight == STRONG] == [
         "something outside the versions: a dependency"
     ]
+    evidence = found.incident.causes[0].evidence
+    assert any(told.startswith("the log says:") and "upstream timed out" in told for told in evidence)
     assert found.incident.intervals is not None
     assert found.incident.intervals.decided.at is None
     todo = str(incident.todo(account, system, found))
