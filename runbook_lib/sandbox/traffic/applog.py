@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runbook_lib.sandbox import disturbance
 from runbook_lib.sandbox.traffic.behaviour import Behaviour
 from runbook_lib.sandbox.traffic.modelled import generator
+from runbook_lib.sandbox.traffic.stream import Stream
 from runbook_lib.sandbox.traffic.synthesis import WITHOUT_QUERY
 from runbook_lib.sandbox.traffic.tally import MINUTE, Tally
 
@@ -64,7 +65,6 @@ def _say(world: World, task: Task, minute: int, failed: Failed) -> None:
     import numpy
 
     from runbook_lib.sandbox.services import ecs, logs
-    from runbook_lib.sandbox.traffic.live.logs import Stream
 
     declared = ecs.task_definition(world, task.task_definition_arn)["containerDefinitions"]
     main = next(one for one in declared if one["name"] == task.main)
