@@ -15,7 +15,7 @@ from runbook_lib.clock import Clock, WallClock
 from runbook_lib.errors import BadInput, Refused
 from runbook_lib.git import Git
 from runbook_lib.params import Params
-from runbook_lib.sections import Existing, Owned
+from runbook_lib.sections import Disturbance, Existing, Owned
 
 SANDBOX_URL = "RUNBOOK_SANDBOX_URL"  # a served world, for the notebooks of one walk
 EMBEDDED = "embedded"
@@ -41,6 +41,14 @@ class Memory(Protocol):
 
     def keep(self, state: str, *, notes: str) -> None:
         """Remember the world as it is now, and what was noted on the way there."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where stories are played: a sandbox in this process, which nobody else sees."""
+
+    tell: Callable[[str, Sequence[Disturbance]], None]  # a story's name, and what disturbs the traffic in it
+    told: Callable[[], frozenset[str]]  # the names of the stories that were told
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ class Account:
     memory: Callable[[str], Memory] | None = None  # of the worlds that follow from these inputs; None: not to be had
     traffic: Callable[[], Mapping[str, Any]] | None = None  # what a sandbox tells of its traffic; None on AWS
     visit: Callable[[str], Visit] | None = None  # a GET as a user of the application makes it; None: not to be had
+    stage: Stage | None = None  # None on AWS and in a served sandbox
     clients: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def client(self, service: str) -> Any:
@@ -164,7 +173,6 @@ def _not_accepted(error: Exception, wanted: str) -> Refused:
 
 def _sandbox(params: Params) -> Account:
     from runbook_lib import sandbox
-    from runbook_lib.sandbox.disturbance import Disturbance
     from runbook_lib.sandbox.settings import Settings
 
     url = os.environ.get(SANDBOX_URL)
@@ -180,7 +188,7 @@ def _sandbox(params: Params) -> Account:
                 seed=chosen.seed,
                 realism=chosen.realism,
                 requests_per_second=chosen.requests_per_second,
-                disturbances=tuple(Disturbance(**one.model_dump()) for one in chosen.disturbances),
+                disturbances=_of_sandbox(chosen.disturbances),
                 allow_commands=chosen.allow_commands,
                 connections=params.connections,
                 clock=chosen.clock,
@@ -202,7 +210,14 @@ def _sandbox(params: Params) -> Account:
         memory=None if url else world.memory,
         traffic=world.traffic,
         visit=lambda address: _visited(*world.visit(address)),
+        stage=None if url else Stage(lambda story, given: world.tell(story, _of_sandbox(given)), world.told),
     )
+
+
+def _of_sandbox(given: Sequence[Disturbance]) -> tuple[Any, ...]:
+    from runbook_lib.sandbox import disturbance
+
+    return tuple(disturbance.Disturbance(**one.model_dump()) for one in given)
 
 
 def _aws(params: Params) -> Account:

@@ -10,6 +10,9 @@ from runbook_lib.errors import Refused
 from runbook_lib.sandbox.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runbook_lib.sandbox.disturbance import Disturbance
     from runbook_lib.sandbox.memory import Memory
     from runbook_lib.sandbox.remote import RemoteSandbox
     from runbook_lib.sandbox.visiting import Found
@@ -79,6 +82,18 @@ class Sandbox:
         from runbook_lib.sandbox.attendant import traffic_of
 
         return traffic_of(self.world)
+
+    def tell(self, story: str, given: Iterable[Disturbance]) -> None:
+        """Let a story happen: what will disturb the traffic, and its name."""
+        from runbook_lib.sandbox import disturbance
+
+        disturbance.tell(self.world, story, given)
+
+    def told(self) -> frozenset[str]:
+        """The names of the stories that were told."""
+        from runbook_lib.sandbox import disturbance
+
+        return disturbance.told(self.world)
 
     def save(self, path: str | Path) -> None:
         """Write the world into a file."""

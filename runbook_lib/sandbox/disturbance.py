@@ -5,9 +5,12 @@ A release has no part in it: that is what a look back must be able to tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from runbook_lib.errors import BadInput
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.traffic.behaviour import Behaviour
@@ -37,11 +40,37 @@ NONE = Disturbance()
 
 
 def now(world: World, moment: float) -> Disturbance:
-    """What holds at a moment: the first disturbance of the settings that covers it, else none."""
+    """What holds at a moment: the first disturbance of the settings, then of the stories, that covers it; else none."""
+    from runbook_lib.sandbox.traffic.tally import store
+
     first = world.settings.start - world.settings.start % MINUTE
     minute = (moment - first) // MINUTE
-    known = world.settings.disturbances
+    known = chain(world.settings.disturbances, *store(world).stories.values())
     return next((one for one in known if one.after_minutes <= minute < one.after_minutes + one.minutes), NONE)
+
+
+def tell(world: World, story: str, given: Iterable[Disturbance]) -> None:
+    """Let a story happen in a world; told again it replaces what was told of it.
+
+    Raises BadInput with live traffic: real processes cannot be disturbed.
+    """
+    from runbook_lib.sandbox.traffic.tally import store
+
+    if world.settings.traffic == "live":
+        raise BadInput(
+            where=f"world {story}",
+            seen="live traffic",
+            wanted="modelled traffic: real processes cannot be disturbed",
+            next_step="leave sandbox.traffic out of the parameters",
+        )
+    store(world).stories[story] = tuple(given)
+
+
+def told(world: World) -> frozenset[str]:
+    """The names of the stories that a world was told."""
+    from runbook_lib.sandbox.traffic.tally import store
+
+    return frozenset(store(world).stories)
 
 
 def read(given: Any) -> Disturbance:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,6 +35,8 @@ ACCOUNT_HEADER = "x-moto-account-id"
 # Read by moto.settings when they are asked for: AWS's own policies are wanted, 1,300 machine images for servers that
 # nobody starts are not.
 SETTINGS = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+
+MOST_LINES = 20_000  # of a log stream of tasks: they are held in memory
 
 # What BackendDicts of some services hold besides their accounts.
 BESIDES = ("bucket_accounts", "master_accounts")
@@ -193,6 +196,48 @@ def layer_code(world: World, arn: str) -> bytes:
 def _lambda(world: World) -> Any:
     enter(world)
     return get_backend("lambda")[world.settings.account][world.settings.region]
+
+
+# ---- log lines, of which tasks write more than calls could carry in time
+
+
+def log(world: World, group: str, stream: str, events: Iterable[tuple[int, str]]) -> bool:
+    """Add (milliseconds, text) to a log stream, which is made where it is not there; whether its group is there.
+
+    Of a stream MOST_LINES are kept.
+    """
+    backend = _logs(world)
+    if group not in backend.groups:
+        return False
+    streams = backend.groups[group].streams
+    if stream not in streams:
+        backend.create_log_stream(group, stream)
+    room = MOST_LINES - len(streams[stream].events)
+    told = [{"timestamp": at, "message": text} for at, text in events][: max(0, room)]
+    if told:
+        backend.put_log_events(group, stream, told)
+    return True
+
+
+def logged(
+    world: World, group: str, streams: Sequence[str], between: tuple[int | None, int | None]
+) -> list[dict[str, Any]] | None:
+    """The events of a group in the order of their times, all at once; None where the group is not there.
+
+    moto would find its next page by an event's number, which it counts anew in each process: a saved world has some
+    twice.
+    """
+    backend = _logs(world)
+    if group not in backend.groups:
+        return None
+    asked = (group, streams, *between, sys.maxsize, None, None, True)
+    found: list[dict[str, Any]] = backend.groups[group].filter_log_events(*asked)[0]
+    return found
+
+
+def _logs(world: World) -> Any:
+    enter(world)
+    return get_backend("logs")[world.settings.account][world.settings.region]
 
 
 # ---- chance

@@ -21,7 +21,7 @@ from runbook_lib.sandbox import moto_state
 from runbook_lib.sandbox.files import read_own, replacing, unusable
 from runbook_lib.sandbox.world import World
 
-HEADER = f"runbook sandbox world, format 5, moto {moto_state.VERSION}\n".encode()
+HEADER = f"runbook sandbox world, format 6, moto {moto_state.VERSION}\n".encode()
 DIGEST = 32
 LINE = b"\n"
 WHAT = "saved world"

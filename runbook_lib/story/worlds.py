@@ -10,7 +10,8 @@ from runbook_lib.account import Account, Memory
 from runbook_lib.errors import BadInput, CheckFailed
 from runbook_lib.inventory import read_inventory
 from runbook_lib.journal import Journal
-from runbook_lib.story import chapters
+from runbook_lib.story import chapters, incidents
+from runbook_lib.suggest import did_you_mean
 from runbook_lib.system import System
 
 
@@ -20,6 +21,7 @@ def bring(account: Account, system: System, world: str, *, journal: Journal) -> 
     A world that is further on already is left alone: a state means "at least this".  What is done on the way there
     goes into the journal.  A fault that the parameters name strikes as soon as the world is blue/green.
     """
+    _check_name(world)
     if world == MADE:
         _make_alone(account, system, journal)
         return
@@ -30,25 +32,46 @@ def bring(account: Account, system: System, world: str, *, journal: Journal) -> 
 
     fault = faults.load(system.params.sandbox.scenario)  # before anything is done: its file may be wrong
     _reach(account, system, world, journal)
-    if list(STATES).index(world) >= list(STATES).index(FAULTY):
+    if world in incidents.INCIDENTS or list(STATES).index(world) >= list(STATES).index(FAULTY):
         faults.strike(account, system, fault, journal=journal)
 
 
 def _reach(account: Account, system: System, world: str, journal: Journal) -> None:
-    if world not in STATES:
-        wanted = ", ".join((*STATES, MADE))
-        raise BadInput(where="world", seen=world, wanted=wanted, next_step="correct the call of begin")
-    states = list(STATES)[: list(STATES).index(world) + 1]
+    told = world in incidents.INCIDENTS
+    if told and incidents.reached(account, world):
+        return
+    base = incidents.BASE if told else world
+    states = [*list(STATES)[: list(STATES).index(base) + 1], *([world] if told else [])]
     memory = account.memory(_inputs(system)) if account.memory and not account.adopted else None
     known = _recalled(memory, states, journal)
     for name in states[states.index(known) + 1 if known else 0 :]:
-        reached, chapter = STATES[name]
+        reached, chapter = STATES.get(name) or _incident(name)
         if not reached(account, system):
             if account.target == "aws" or account.adopted:
                 raise _not_there(name, chapter.__doc__ or "")
             chapter(account, system, journal)
             if memory:
                 memory.keep(name, notes=journal.as_json())
+
+
+def _check_name(world: str) -> None:
+    known = (*STATES, *incidents.INCIDENTS, MADE)
+    if world not in known:
+        remedy = did_you_mean(world, known, otherwise="correct it")
+        raise BadInput(where="world", seen=world, wanted=", ".join(known), next_step=remedy)
+
+
+def _incident(name: str) -> tuple[Callable[[Account, System], bool], Chapter]:
+    """An incident as a state; it is told once, however far its world is."""
+
+    def reached(account: Account, system: System) -> bool:
+        del system
+        return incidents.reached(account, name)
+
+    def chapter(account: Account, system: System, journal: Journal) -> None:
+        incidents.tell(account, system, name, journal=journal)
+
+    return reached, chapter
 
 
 def _recalled(memory: Memory | None, states: Sequence[str], journal: Journal) -> str | None:

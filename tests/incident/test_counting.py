@@ -23,7 +23,7 @@ Story = tuple[Account, System, Look]
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     """Version 3 fails 30 % of its requests; the world in which it did is still there."""
-    yield stories.bad_release()
+    yield stories.told("incident")
     stories.close()
 
 

@@ -19,13 +19,15 @@ def _ended() -> Iterator[None]:
 
 def test_a_dependency_that_fails_is_not_blamed_on_a_release() -> None:
     """No deployment was near it; it was bad at once and for everybody."""
-    account, system, found = stories.dependency()
+    account, system, found = stories.told("incident-dependency")
     harm = found.incident.harm
     assert harm is not None
     assert (harm.start.strftime("%H:%M"), harm.end.strftime("%H:%M")) == ("14:02", "14:08")
     assert [cause.what for cause in found.incident.causes if cause.weight == STRONG] == [
         "something outside the versions: a dependency"
     ]
+    evidence = found.incident.causes[0].evidence
+    assert any(told.startswith("the log says:") and "upstream timed out" in told for told in evidence)
     assert found.incident.intervals is not None
     assert found.incident.intervals.decided.at is None
     todo = str(incident.todo(account, system, found))
@@ -35,7 +37,7 @@ def test_a_dependency_that_fails_is_not_blamed_on_a_release() -> None:
 
 def test_a_dependency_that_fails_in_both_colours_is_not_blamed_on_green() -> None:
     """Although the release was rolled back by its alarm at that very time."""
-    account, system, found = stories.dependency_in_a_release()
+    account, system, found = stories.told("incident-both-colours")
     assert any(one.status == "Stopped" for one in found.incident.seen.deployments)
     strong = [cause for cause in found.incident.causes if cause.weight == STRONG]
     assert [cause.what for cause in strong] == ["something outside the versions: a dependency"]
@@ -55,7 +57,7 @@ def test_a_dependency_that_fails_in_both_colours_is_not_blamed_on_green() -> Non
 
 def test_a_slow_leak_is_found_although_nothing_noticed_it() -> None:
     """The version that grows slower with its age is named, and that nothing saw it."""
-    account, system, found = stories.leak()
+    account, system, found = stories.told("incident-leak")
     assert found.incident.harm is not None
     assert found.incident.harm.by == "latency"
     # p99 passes the objective at 10:10; half as much again as usual it was long before.

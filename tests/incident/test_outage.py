@@ -22,17 +22,7 @@ Story = tuple[Account, System, Look]
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     """The live group loses all its targets from 14:02 to 14:09."""
-    account, system, journal = stories.begun("released")
-    lb = balancer.read_balancer(account, system)
-    group = lb.groups[lb.live() or ""]
-    targets = [{"Id": target.ip, "Port": target.port} for target in group.targets]
-    stories.at(14, 2, account)
-    account.client("elbv2").deregister_targets(TargetGroupArn=group.arn, Targets=targets)
-    stories.at(14, 9, account)
-    account.client("elbv2").register_targets(TargetGroupArn=group.arn, Targets=targets)
-    stories.at(14, 40, account)
-    window = incident.find_window(account, system, "13:30", "14:30")
-    yield account, system, incident.read(account, system, window, [journal])
+    yield stories.told("incident-outage")
     stories.close()
 
 

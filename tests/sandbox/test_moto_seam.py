@@ -50,6 +50,10 @@ def test_moto_is_the_pinned_version() -> None:
         ("moto.core.routing", ["get_service_router"]),
         ("moto.core.serialize", ["get_serializer_class", "ResponseSerializer.get_value", "TimestampSerializer"]),
         ("moto.moto_api._internal", ["mock_random.seed", "mock_random.getstate"]),
+        (
+            "moto.logs.models",
+            ["LogsBackend.create_log_stream", "LogsBackend.put_log_events", "LogGroup.filter_log_events"],
+        ),
         ("moto.s3.models", ["FakeKey.dispose", "FakeKey.etag", "FakeKey.size", "FakeKey.value", "get_canned_acl"]),
     ],
 )

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from runbook_lib.sandbox.traffic import compute, delivery, modelled, reporting
+from runbook_lib.sandbox.traffic import applog, compute, delivery, modelled, reporting
 from runbook_lib.sandbox.traffic.record import Record
 from runbook_lib.sandbox.traffic.tally import FORWARD, MINUTE, Tally, count, minute_of, observed, store, with_nodes
 
@@ -96,6 +96,7 @@ def _close(world: World, balancer: LoadBalancer, minute: int, tally: Tally) -> T
     reporting.record(world, balancer, minute, whole)
     if world.settings.traffic == "modelled":
         delivery.note_minute(world, balancer, minute, whole)
+        applog.write(world, minute, whole)
     return whole
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runbook_lib.sandbox.disturbance import Disturbance
     from runbook_lib.sandbox.traffic.accesslog import Interval
     from runbook_lib.sandbox.traffic.record import Record
     from runbook_lib.sandbox.world import World
@@ -34,12 +35,16 @@ Tally = dict[Outcome, Any]  # outcome -> counts by millisecond (numpy array)
 
 @dataclass
 class TrafficStore:
-    """Per load balancer: up to when requests are drawn, its open minutes, and what will stand in its log."""
+    """Per load balancer: up to when requests are drawn, its open minutes, and what will stand in its log.
+
+    `stories` is what was told to happen beside the settings, by the name of the story that it belongs to.
+    """
 
     drawn: dict[str, float] = field(default_factory=dict)
     open: dict[tuple[str, int], Tally] = field(default_factory=dict)  # (load balancer, start of the minute)
     intervals: dict[tuple[str, int], Interval] = field(default_factory=dict)  # (load balancer, end of the interval)
     ticking: bool = False
+    stories: dict[str, tuple[Disturbance, ...]] = field(default_factory=dict)
 
 
 def store(world: World) -> TrafficStore:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from runbook_lib.sandbox.services.logs import filtering, insights, metric_filters
+from runbook_lib.sandbox.services.logs.metric_filters import write
 from runbook_lib.sandbox.services.rest import Rest
 
 if TYPE_CHECKING:
@@ -22,3 +23,5 @@ OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
 }
 MOTO = Rest("GetLogRecord", "StartLiveTail")
 HANDLERS: dict[str, Callable[..., None]] = {}
+
+__all__ = ["HANDLERS", "MOTO", "OPERATIONS", "STORE", "write"]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from runbook_lib.sandbox.world import World
 
 MOST = 10_000  # events of a page
-PASSED_ON = ("logStreamNames", "startTime", "endTime")
 
 
 def filter_log_events(call: Call) -> dict[str, Any]:
@@ -44,24 +43,14 @@ def group_of(told: Mapping[str, Any]) -> str:
 
 def events(world: World, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every event of the group's streams in the time asked for, as moto keeps them."""
-    moto = world.gateway.client("logs", moto_only=True)
-    params = {"logGroupName": group_of(told), **{key: told[key] for key in PASSED_ON if key in told}}
+    from runbook_lib.sandbox import moto_seam
+
+    between = (told.get("startTime"), told.get("endTime"))
+    found = moto_seam.logged(world, group_of(told), told.get("logStreamNames", []), between)
+    if found is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
     prefix = told.get("logStreamNamePrefix", "")
-    token: dict[str, str] = {}
-    while True:
-        answer = _asked(moto, {**params, **token})
-        yield from (one for one in answer["events"] if one["logStreamName"].startswith(prefix))
-        if not answer.get("nextToken"):
-            return
-        token = {"nextToken": answer["nextToken"]}
-
-
-def _asked(moto: Any, params: dict[str, Any]) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = moto.filter_log_events(**params, interleaved=True)
-    except moto.exceptions.ResourceNotFoundException as error:
-        raise AwsError("ResourceNotFoundException", error.response["Error"]["Message"]) from error
-    return answer
+    return (one for one in found if one["logStreamName"].startswith(prefix))
 
 
 def test_metric_filter(call: Call) -> dict[str, Any]:

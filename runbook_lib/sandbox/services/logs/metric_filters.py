@@ -7,7 +7,7 @@ which groups have some is kept here, so that the others pass quickly.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +47,31 @@ def put_metric_filter(call: Call) -> dict[str, Any]:
 def put_log_events(call: Call) -> dict[str, Any]:
     """PutLogEvents: kept by moto, then seen by the filters of the group."""
     answer = call.moto()
-    group = call.params["logGroupName"]
-    if group in call.world.store("logs").filtered:
-        for one in call.world.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]:
-            _apply(call.world, one, call.params["logEvents"])
+    _measure_all(call.world, call.params["logGroupName"], call.params["logEvents"])
     return answer
+
+
+def write(
+    world: World, group: str, stream: str, events: Sequence[tuple[int, str]], *, create_group: bool = False
+) -> None:
+    """What a task writes, as (milliseconds, text) in the order of their times; where its group is gone nothing is kept.
+
+    The same as CreateLogStream and PutLogEvents, without the calls: tasks write every minute.
+    """
+    from runbook_lib.sandbox import moto_seam
+
+    known = moto_seam.log(world, group, stream, events)
+    if not known and create_group:
+        world.client("logs").create_log_group(logGroupName=group)
+        known = moto_seam.log(world, group, stream, events)
+    if known:
+        _measure_all(world, group, [{"timestamp": at, "message": text} for at, text in events])
+
+
+def _measure_all(world: World, group: str, events: Sequence[Mapping[str, Any]]) -> None:
+    if group in world.store("logs").filtered:
+        for one in world.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]:
+            _apply(world, one, events)
 
 
 def _apply(world: World, told: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> None:

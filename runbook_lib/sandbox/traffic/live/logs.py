@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.walltime import Pace
+from runbook_lib.sandbox.traffic.stream import Stream
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.traffic.live.container import Line
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
 
 MOST = 20_000  # lines kept of a stream: the sandbox holds them in memory
 BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Where a container's output goes."""
-
-    group: str
-    name: str
-
-    @classmethod
-    def of(cls, declared: Mapping[str, Any], task_id: str) -> Stream | None:
-        """The stream prefix/container/task-id; None for a container that logs elsewhere."""
-        logging = declared.get("logConfiguration", {})
-        options = logging.get("options", {})
-        if logging.get("logDriver") != "awslogs" or "awslogs-group" not in options:
-            return None
-        return cls(options["awslogs-group"], f"{options.get('awslogs-stream-prefix', '')}/{declared['name']}/{task_id}")
 
 
 class Logs:

@@ -27,12 +27,12 @@ from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
 from runbook_lib.sandbox.traffic.live.leash import Leash
 from runbook_lib.sandbox.traffic.live.load import Load
-from runbook_lib.sandbox.traffic.live.logs import Stream
 from runbook_lib.sandbox.traffic.live.ports import LOOPBACK, Ports
 from runbook_lib.sandbox.traffic.live.report import Report
 from runbook_lib.sandbox.traffic.live.store import store
 from runbook_lib.sandbox.traffic.live.tasks import Given, Tasks
 from runbook_lib.sandbox.traffic.live.walltime import Pace
+from runbook_lib.sandbox.traffic.stream import Stream
 from runbook_lib.sandbox.visiting import Found
 
 if TYPE_CHECKING:

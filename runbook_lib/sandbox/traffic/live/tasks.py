@@ -17,9 +17,10 @@ from runbook_lib.sandbox.traffic.live.container import Container, Exit, Inbox, N
 from runbook_lib.sandbox.traffic.live.hints import Hints
 from runbook_lib.sandbox.traffic.live.image import CannotStart
 from runbook_lib.sandbox.traffic.live.leash import Leash
-from runbook_lib.sandbox.traffic.live.logs import Logs, Stream
+from runbook_lib.sandbox.traffic.live.logs import Logs
 from runbook_lib.sandbox.traffic.live.ports import Ports
 from runbook_lib.sandbox.traffic.live.probes import Probe, Probes
+from runbook_lib.sandbox.traffic.stream import Stream
 
 if TYPE_CHECKING:
     from runbook_lib.sandbox.services.ecs.store import Task
