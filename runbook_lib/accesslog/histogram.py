@@ -95,7 +95,6 @@ class Histogram:
         What has no target group is nobody's in particular, and is left out unless NO_GROUP is named; `lost` takes what
         the load balancer answered with a 5xx of it: where it serves nobody else, those are failures of the service.
         """
-        import numpy
 
         wanted = set(groups)
         chosen = self._of(wanted)

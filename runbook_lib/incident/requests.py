@@ -131,8 +131,8 @@ class Requests:
     def said_table(self) -> Table:
         """What these numbers rest on, and what is not in them."""
         folded = [
-            f"{one.requests:,} requests of the harm, {one.failed:,} of them failed and {one.slow:,} slow, are in no line "
-            f"by {name}: its values were too many to be told apart, and each may have had more than it shows."
+            f"{one.requests:,} requests of the harm, {one.failed:,} of them failed and {one.slow:,} slow, are in no "
+            f"line by {name}: its values were too many to be told apart, and each may have had more than it shows."
             for name, one in self.others.items()
         ]
         return table("What the counts of the access log rest on", [{"what": one} for one in (*self.said, *folded)])
