@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -314,6 +314,15 @@ def _open(system: System, network: Network, purpose: str, port: int, source: str
     )
 
 
+def _cidrs(subnet: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses of a subnet, of either kind; one that has IPv6 alone has no other."""
+    if subnet.get("CidrBlock"):
+        yield subnet["CidrBlock"]
+    for block in subnet.get("Ipv6CidrBlockAssociationSet", ()):
+        if block["Ipv6CidrBlockState"]["State"] == "associated":
+            yield block["Ipv6CidrBlock"]
+
+
 def _check_room(system: System, network: Network) -> None:
     wanted = system.params.network.zones
     if len(network.zones) < wanted:
@@ -383,7 +392,8 @@ def read_zones(account: Account, load_balancer: str) -> dict[str, str]:
     found = account.client("elbv2").describe_load_balancers(LoadBalancerArns=[load_balancer])["LoadBalancers"][0]
     asked = [{"Name": "vpc-id", "Values": [found["VpcId"]]}]
     pages = account.client("ec2").get_paginator("describe_subnets").paginate(Filters=asked)
-    return {subnet["CidrBlock"]: subnet["AvailabilityZone"] for page in pages for subnet in page["Subnets"]}
+    subnets = [subnet for page in pages for subnet in page["Subnets"]]
+    return {cidr: subnet["AvailabilityZone"] for subnet in subnets for cidr in _cidrs(subnet)}
 
 
 def read_free_addresses(account: Account, subnets: Iterable[str]) -> dict[str, int]:

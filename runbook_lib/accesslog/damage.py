@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from runbook_lib.accesslog.histogram import NO_GROUP
 from runbook_lib.accesslog.statements import DIMENSIONS
 from runbook_lib.accesslog.window import Window
 from runbook_lib.errors import BadInput
@@ -89,21 +90,35 @@ class Damage:
         return _breakdown(self, dimension, lambda value: value)
 
     def by_zone(self, subnets: Mapping[str, str]) -> Breakdown:
-        """The requests by the zone of their target: `subnets` is CIDR -> zone; "-" is no target, "?" no such subnet."""
+        """The requests by the zone of their target: `subnets` is CIDR -> zone.
+
+        "-" is no target, "?" one in no such subnet, or what is no address with a port (10.0.1.21:80, [2001:db8::1]:80).
+        """
         networks = [(ip_network(cidr), zone) for cidr, zone in subnets.items()]
 
         def zone(target: str) -> str:
             if target == "-":
                 return "-"
-            address = ip_address(target.rpartition(":")[0])
+            try:
+                address = ip_address(target.rpartition(":")[0].removeprefix("[").removesuffix("]"))
+            except ValueError:  # nobody checks this field when a line is read
+                return "?"
             return next((name for network, name in networks if address in network), "?")
 
         return replace(_breakdown(self, "target", zone), dimension="zone")
 
-    def only(self, groups: Iterable[str]) -> Damage:
-        """The requests of these target groups (ARNs)."""
+    def only(self, groups: Iterable[str], *, lost: bool = False) -> Damage:
+        """The requests of these target groups (ARNs); with `lost` as Histogram.only has it."""
+        import numpy
+
         wanted = set(groups)
-        return self._where([name in wanted for name in self.group.tolist()])
+        nobodys = self.group == NO_GROUP
+        chosen = numpy.array([name in wanted for name in self.group.tolist()], dtype=bool)
+        if not lost or NO_GROUP in wanted:
+            return self._where(chosen)
+        # A row sums up what failed and what did not, such as a redirect.
+        failures = replace(self, n=numpy.where(nobodys, self.elb_5xx, self.n))
+        return failures._where(chosen | (nobodys & (self.elb_5xx > 0)))
 
     def between(self, start: datetime, end: datetime) -> Damage:
         """The requests of these minutes, the last exclusive."""

@@ -89,15 +89,16 @@ class Histogram:
         answered = self.ms >= 0
         return percentile(self.ms[answered], self.n[answered], percent)
 
-    def only(self, groups: Iterable[str]) -> Histogram:
+    def only(self, groups: Iterable[str], *, lost: bool = False) -> Histogram:
         """The requests of these target groups (ARNs): of one of the services behind the load balancer.
 
-        What has no target group is nobody's in particular, and is left out unless NO_GROUP is named.
+        What has no target group is nobody's in particular, and is left out unless NO_GROUP is named; `lost` takes what
+        the load balancer answered with a 5xx of it: where it serves nobody else, those are failures of the service.
         """
-        import numpy
 
         wanted = set(groups)
-        return self._where(numpy.array([name in wanted for name in self.groups], dtype=bool)[self.group])
+        chosen = self._of(wanted)
+        return self._where(chosen | (self._of({NO_GROUP}) & self._elb()) if lost else chosen)
 
     def between(self, start: datetime, end: datetime) -> Histogram:
         """The requests of these minutes, the last exclusive."""
@@ -127,6 +128,11 @@ class Histogram:
             p95=self.percentile(95),
             p99=self.percentile(99),
         )
+
+    def _of(self, groups: set[str]) -> Any:
+        import numpy
+
+        return numpy.array([name in groups for name in self.groups], dtype=bool)[self.group]
 
     def _elb(self) -> Any:
         return (self.status >= 500) & (self.answered < 500)

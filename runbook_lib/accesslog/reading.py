@@ -26,7 +26,10 @@ MOST_BYTES = 100 << 30  # a day of a very busy service, packed: half an hour on 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reading has come; seconds are those of this machine."""
+    """How far a reading has come; seconds are those of this machine.
+
+    `doing` is told of files that somebody else counts together: then none of them is done before all are.
+    """
 
     files: int
     of_files: int
@@ -34,6 +37,7 @@ class Progress:
     of_bytes: int
     seconds: float
     fresh: int = 0  # bytes that were really read: the rest was counted before
+    doing: str = ""
 
     @property
     def left(self) -> float | None:
@@ -41,8 +45,11 @@ class Progress:
         return (self.of_bytes - self.bytes) * self.seconds / self.fresh if self.fresh else None
 
     def __str__(self) -> str:
+        much = f"{self.bytes / 1e6:.1f} of {self.of_bytes / 1e6:.1f} MB"
+        if self.doing:
+            return f"{self.doing}, {much}, for {self.seconds:.0f} s"
         left = "" if self.left is None else f", {self.left:.0f} s left"
-        return f"{self.files} of {self.of_files} files, {self.bytes / 1e6:.1f} of {self.of_bytes / 1e6:.1f} MB{left}"
+        return f"{self.files} of {self.of_files} files, {much}{left}"
 
 
 Tell = Callable[[Progress], None]
@@ -104,6 +111,12 @@ class Reading:
         """All of it, where the files were counted together and elsewhere: no time left follows from it."""
         self._say(len(self.files), self._of_bytes)
         return Counted((rows,), (note,))
+
+    def elsewhere(self, doing: str, size: int, of: int) -> None:
+        """How far somebody else has come who counts them together: bytes read, of how many."""
+        if self._tell is not None:
+            seconds = time.monotonic() - self._began
+            self._tell(Progress(0, len(self.files), size, of, seconds, doing=doing))
 
     def _add(self, file: LogFile, note: FileCount) -> None:
         self._notes[file] = note

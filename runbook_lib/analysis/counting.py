@@ -46,7 +46,7 @@ class Counts:
     """The witnesses of one question, in the order of their looks, with what had been seen at each look.
 
     Arrays have one entry a look: when (seconds since 1970), requests and bad ones of green and blue so far. `strict`
-    says that clients were unknown.
+    says that clients were unknown. `rates` are the shares of bad requests of green and blue as rates_alike has them.
     """
 
     tally: Tally
@@ -57,6 +57,7 @@ class Counts:
     blue_bad: np.ndarray
     green: Sample
     blue: Sample
+    rates: tuple[float, float] | None
     strict: bool
     notes: tuple[str, ...] = ()
 
@@ -88,6 +89,8 @@ def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: 
     witnesses = np.flatnonzero(bad & asked)
     witnesses = witnesses[_first_of_clients(rows, witnesses, settings.client_window_seconds)]
     came_from_green = rows.green[witnesses]
+    _, step = np.unique(found.share, return_inverse=True)  # at one share of green all times weigh the same for both
+    sums = (np.bincount(step, weights=one) for one in (green, green & bad, blue, blue & bad))
     return Counts(
         tally=Tally(came_from_green.astype(float), np.ones(len(witnesses)), found.share[witnesses]),
         at=rows.at[witnesses],
@@ -97,6 +100,7 @@ def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: 
         blue_bad=np.cumsum(blue & bad)[witnesses],
         green=Sample(float(green.sum()), float((green & bad).sum()), float(came_from_green.sum())),
         blue=Sample(float(blue.sum()), float((blue & bad).sum()), float((~came_from_green).sum())),
+        rates=rates_alike(*sums),
         strict=False,
         notes=found.notes,
     )
@@ -141,6 +145,7 @@ def count_cells(found: Cells, bad: np.ndarray, weights: Sequence[Weight], notes:
         blue_bad=np.cumsum(blue_bad),
         green=Sample(float(green[kept].sum()), float(green_bad.sum()), float(tally.green.sum())),
         blue=Sample(float(blue.sum()), float(blue_bad.sum()), float((tally.total - tally.green).sum())),
+        rates=rates_alike(green[kept], green_bad, blue, blue_bad),
         strict=False,
         notes=tuple(notes),
     )
@@ -204,9 +209,29 @@ def count_minutes(
         blue_bad=np.cumsum(blue_bad),
         green=Sample(float(green.sum()), float(green_bad.sum()), float(witnesses[0])),
         blue=Sample(float(blue.sum()), float(blue_bad.sum()), float(witnesses[1])),
+        rates=rates_alike(green, green_bad, blue, blue_bad),
         strict=True,
         notes=tuple(notes),
     )
+
+
+def rates_alike(
+    green: np.ndarray, green_bad: np.ndarray, blue: np.ndarray, blue_bad: np.ndarray
+) -> tuple[float, float] | None:
+    """Shares of bad requests of green and blue, 0 to 1, in which each time counts as much for the one as for the other.
+
+    Over a shift green has most of the late requests and blue of the early ones: where errors come at one time, the
+    plain shares differ although both fail alike. The weights are those of Mantel and Haenszel (1959), by which the
+    evidence compares too: green's errors less its share of all errors is their sum of differences. None where no time
+    had both.
+    """
+    both = (green > 0) & (blue > 0)
+    green, green_bad, blue, blue_bad = (column[both] for column in (green, green_bad, blue, blue_bad))
+    if not len(green):
+        return None
+    weight = green * blue / (green + blue)
+    mine, other = (weight * green_bad / green).sum(), (weight * blue_bad / blue).sum()
+    return float(mine / weight.sum()), float(other / weight.sum())
 
 
 def scatter(minutes: np.ndarray) -> float:

@@ -46,11 +46,12 @@ class Finding:
     """The answer of one source to one question: `errors` or `latency`.
 
     Rates are shares of requests, 0 to 1. `ratio` is green : blue with its interval, `rise` green minus blue with its
-    largest possible value: both hold at every look at once. `winnings` are what bets against green have won at most,
-    `wanted` what they must win for a FAIL. `decided_at` is when the evidence was there and `decided_after` how many
-    requests of green it took (None without a FAIL); `acts_at` is when it could have been acted on, the lag of the
-    source included. `smallest` is the rate of green that would have been seen with the settings' power, None where none
-    would.
+    largest possible value, which hold at every look at once; both are of rates in which each time counts alike for both
+    colours (counting.rates_alike), not of the plain sums in `green` and `blue`. `winnings` are what bets against green
+    have won at most, `wanted` what they must win for a FAIL. `decided_at` is when the evidence was there and
+    `decided_after` how many requests of green it took (None without a FAIL); `acts_at` is when it could have been acted
+    on, the lag of the source included. `smallest` is the rate of green that would have been seen with the settings'
+    power, None where none would.
     """
 
     question: str
@@ -238,7 +239,7 @@ def _finding(
     low, high = ratio_interval(counts.tally, confidence=settings.confidence)
     rise_high = _rise_high(counts, settings)
     verdict, reason = _verdict(counts, name, first, rise_high, question, old, settings.least_requests)
-    green, blue = counts.green.rate, counts.blue.rate
+    green, blue = counts.rates or (None, None)
     decided = moment(float(counts.at[first])) if first is not None else None
     return Finding(
         question=name,
@@ -288,12 +289,12 @@ def _verdict(
 
 
 def _told(counts: Counts, name: str) -> str:
+    """What there was, and the shares at equal time: those of the sums mix times at which green had little and much."""
     green, blue = counts.green, counts.blue
     bad = "failed" if name == ERRORS else "were slow"
-    return (
-        f"{green.bad:.0f} of {green.requests:.0f} requests of green {bad} ({green.rate or 0:.2%}), "
-        f"{blue.bad:.0f} of {blue.requests:.0f} of blue ({blue.rate or 0:.2%})"
-    )
+    told = f"{green.bad:.0f} of {green.requests:.0f} requests of green {bad}"
+    told += f", {blue.bad:.0f} of {blue.requests:.0f} of blue"
+    return f"{told}: {counts.rates[0]:.2%} and {counts.rates[1]:.2%} at equal time" if counts.rates else told
 
 
 def _rise_high(counts: Counts, settings: Settings) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from runbook_lib import network
+from runbook_lib import balancer, network
 from runbook_lib.accesslog import (
     NO_GROUP,
     Breakdown,
@@ -33,6 +33,7 @@ from runbook_lib.account import Account
 from runbook_lib.balancer import Balancer
 from runbook_lib.incident import concentration
 from runbook_lib.incident.concentration import Concentration
+from runbook_lib.incident.damage import NOBODY
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.incident.told import Told, refusal
@@ -52,7 +53,7 @@ BOUNDS = tuple(round(2 ** (step / 4), 3) for step in range(57))
 class Served:
     """What a revision served in a role and phase: requests, failures by origin, slow answers, exact percentiles in ms.
 
-    The revision is None where nobody remembers it.
+    The revision is None where nobody remembers it, and of the role "none": what reached no target group and failed.
     """
 
     phase: str
@@ -69,11 +70,15 @@ class Served:
 
 @dataclass(frozen=True)
 class Heat:
-    """Answers by minute and duration: `counts[minute][row]`, the rows begin at `bounds_ms`."""
+    """Answers by minute and duration: `counts[minute][row]`, the rows begin at `bounds_ms`.
+
+    `unanswered` are requests of each minute that no target answered: no duration tells of them.
+    """
 
     minutes: tuple[datetime, ...]
     bounds_ms: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
+    unanswered: tuple[int, ...] = ()  # looks that were kept before it was told lack it
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,14 @@ class Requests:
 
     served: tuple[Served, ...]
     worst: dict[str, tuple[Hurt, ...]]  # dimension -> values that were hurt, the worst first
-    clients: int  # that were hurt, of those that the log tells apart
+    clients: int  # that were hurt, of those that are told apart
     heat: Heat
     slow_ms: int
     said: tuple[str, ...]  # what the numbers rest on, and what is missing
     concentration: Concentration | None = None  # the few paths that nearly all of the harm lies on
     rejects: tuple[Reject, ...] = ()  # lines that were not counted: by reason how many, and one of them
+    # Dimension -> the requests during the harm whose values were too many to be told apart.
+    others: dict[str, Hurt] = field(default_factory=dict)
 
     @property
     def slow(self) -> int:
@@ -119,9 +126,22 @@ class Requests:
             for hurt in values
         ]
         where = f"; {self.concentration}" if self.concentration else ""
-        return table(
-            f"Who was hurt: {self.clients} clients{where}", rows, ("by", "value", "requests", "failed", "slow")
-        )
+        return table(f"Who was hurt: {self._clients()}{where}", rows, ("by", "value", "requests", "failed", "slow"))
+
+    def said_table(self) -> Table:
+        """What these numbers rest on, and what is not in them."""
+        folded = [
+            f"{one.requests:,} requests of the harm, {one.failed:,} of them failed and {one.slow:,} slow, are in no "
+            f"line by {name}: its values were too many to be told apart, and each may have had more than it shows."
+            for name, one in self.others.items()
+        ]
+        return table("What the counts of the access log rest on", [{"what": one} for one in (*self.said, *folded)])
+
+    def _clients(self) -> str:
+        """How many were hurt; what was hurt is told apart first, so that those left over matter only if they were."""
+        rest = self.others.get("client")
+        least = "at least " if rest and (rest.failed or rest.slow) else ""
+        return f"{least}{self.clients} client{'' if self.clients == 1 else 's'}"
 
     def rejected_table(self) -> Table:
         """The lines that were not counted, one of each kind; they hold what a client sent."""
@@ -162,36 +182,52 @@ def read(
         how: dict[str, Any] = vars(means)
         counted = read_access_logs(source, stretch, **how)
         hurt = read_damage(source, Window(harm.start, harm.end), slow_ms=slow, **how)
+        failed = counted.only([NO_GROUP]).elb_5xx
+        shared = balancer.read_other_groups(account, lb) if failed else ()
     except (NoAccessLog, NoAnswer) as error:
         return None, Told(SOURCE, missing=f"{error.seen}; wanted: {error.wanted}; {error.next_step}")
     except ClientError as error:
         return None, Told(SOURCE, missing=refusal(error))
-    ours = counted.only(groups)
-    own = hurt.only(groups)
+    # What reached no target group and failed is ours where the load balancer serves nobody else.
+    ours = counted.only(groups, lost=not shared)
+    own = hurt.only(groups, lost=not shared)
+    clients = own.by("client")
+    first, *missing = counted.coverage.sentences()
+    missing += _not_counted(counted, groups, shared)
+    lost = (
+        f"{failed:,} requests reached no target group and got a 5xx: counted as ours, with the role {NOBODY}, for the"
+    )
+    said = (first, *((f"{lost} load balancer serves nobody else.",) if failed and not shared else ()), *missing)
     found = Requests(
         served=_served(ours, harm, tenures, groups, slow),
         worst=_worst(own, network.read_zones(account, lb.arn)),
-        clients=len([one for one in own.by("client").values if one.failed or one.slow]),
+        clients=len([one for one in clients.values if one.failed or one.slow]),
         heat=_heat(ours, stretch),
         slow_ms=slow,
-        said=counted.coverage.sentences(),
+        said=said,
         concentration=concentration.find(
             own.by("path").values, _whole(own.by("status")), by_errors="errors" in harm.by
         ),
         rejects=tuple(_rejects(counted.coverage)),
+        others={name: one.others for name, one in _breakdowns(own) if not one.exact},
     )
-    return found, Told(SOURCE, missing=" ".join((*counted.coverage.sentences()[1:], *_of_others(counted, groups))))
+    return found, Told(SOURCE, missing=" ".join(missing))
 
 
-def _of_others(counted: Histogram, groups: Mapping[str, str]) -> Iterator[str]:
-    """What the log holds beside our target groups: another service's behind the same load balancer, or nobody's."""
+def _not_counted(counted: Histogram, groups: Mapping[str, str], shared: Sequence[str]) -> Iterator[str]:
+    """What the log holds beside ours: of other services behind the same load balancer (`shared`), or nobody's."""
     others = counted.only(set(counted.groups) - set(groups) - {NO_GROUP}).requests
     if others:
         yield f"{others:,} requests went to target groups of other services: they are not counted here."
     nobody = counted.only([NO_GROUP])
-    if nobody.requests:
-        failed = f", {nobody.elb_5xx:,} of them with a 5xx" if nobody.elb_5xx else ""
-        yield f"{nobody.requests:,} requests reached no target group{failed}: whose they were the log does not say."
+    if shared and nobody.elb_5xx:
+        yield (
+            f"{nobody.elb_5xx:,} requests reached no target group and got a 5xx: whose they were the log does not say, "
+            f"{', '.join(shared)} is served too."
+        )
+    if nobody.requests > nobody.elb_5xx:
+        well = nobody.requests - nobody.elb_5xx
+        yield f"{well:,} requests reached no target group and did not fail, such as redirects: they are not counted."
 
 
 def _served(
@@ -206,6 +242,7 @@ def _served(
             tenure = role_of(tenures, name, start)
             if tenure:
                 parts.setdefault((phase, tenure.role, tenure.revision or ""), []).append((arn, start, end))
+        parts.setdefault((phase, NOBODY, ""), []).append((NO_GROUP, start, end))
     told = []
     for (phase, role, revision), pieces in sorted(parts.items()):
         own = [found.only([arn]).between(start, end) for arn, start, end in pieces]
@@ -236,6 +273,11 @@ def _of(found: Histogram, phase: str, role: str, revision: str | None, slow: int
     return Served(phase, role, *counts, p50, p95, p99, revision)
 
 
+def _breakdowns(hurt: Damage) -> Iterator[tuple[str, Breakdown]]:
+    """By each dimension of the log itself; zones are those of targets."""
+    return ((name, hurt.by(name.replace(" ", "_"))) for name in DIMENSIONS if name != "zone")
+
+
 def _worst(hurt: Damage, zones: Mapping[str, str]) -> dict[str, tuple[Hurt, ...]]:
     found = {name: hurt.by_zone(zones) if name == "zone" else hurt.by(name.replace(" ", "_")) for name in DIMENSIONS}
     return {name: breakdown.worst(WORST) for name, breakdown in found.items()}
@@ -263,7 +305,9 @@ def _heat(found: Histogram, stretch: Window) -> Heat:
     counts = numpy.zeros((many, len(BOUNDS)), dtype="i8")
     numpy.add.at(counts, (found.minute[answered] - first, rows), found.n[answered])
     minutes = tuple(stretch.start + timedelta(minutes=number) for number in range(many))
-    return Heat(minutes, BOUNDS, tuple(tuple(row) for row in counts.tolist()))
+    unanswered = numpy.zeros(many, dtype="i8")
+    numpy.add.at(unanswered, found.minute[~answered] - first, found.n[~answered])
+    return Heat(minutes, BOUNDS, tuple(tuple(row) for row in counts.tolist()), tuple(unanswered.tolist()))
 
 
 def _ms(value: float | None) -> str:

@@ -9,15 +9,17 @@ from typing import Any
 from runbook_lib.incident.harm import Harm
 from runbook_lib.incident.look import Incident
 from runbook_lib.incident.roles import BLUE, GREEN, LIVE, role_of
-from runbook_lib.metric import Minute
+from runbook_lib.metric import NO_GROUP, Minute
 from runbook_lib.views import charts
 from runbook_lib.views.axis import DPI, GREY, SIZE, by_the_clock
 from runbook_lib.views.charts import MIDDLE, Chart, Points
 
+NO_TARGET = "no target"  # the line of what no target group got: every request of it failed
 COLOURS: dict[str, dict[str, Any]] = {
     LIVE: {"color": "#555555", "linestyle": "-", "linewidth": 2.0, "marker": "o", "markersize": 3.5},
     BLUE: charts.STYLE["blue"],
     GREEN: charts.STYLE["green"],
+    NO_TARGET: {"color": "#CC79A7", "linestyle": ":", "linewidth": 1.5, "marker": "x", "markersize": 4.5},
 }
 HARM = "#D55E00"
 TOLD = ("alarm", "delivery", "run")  # what is written into the picture
@@ -33,13 +35,23 @@ def errors(incident: Incident) -> Chart:
     return _chart(title, _sentence(incident, series, "%"), incident, series, figure, plot)
 
 
-def latency(incident: Incident) -> Chart:
-    """The p99 of each role's response time, minute by minute, in milliseconds."""
+def latency(incident: Incident, *, limit_ms: float | None = None) -> Chart:
+    """The p99 of each role's response time, minute by minute, in milliseconds, with the line of the objective.
+
+    `limit_ms` is the objective; None: the one by which the access log was counted, and no line where none was.
+    """
     title = "Response time by role (p99)"
     series = _series(incident, lambda minute: None if minute.p99 is None else 1000 * minute.p99)
     figure, plot = _figure(incident, title, "milliseconds")
     _draw(plot, incident, series)
-    return _chart(title, _sentence(incident, series, "ms"), incident, series, figure, plot)
+    sentence, log = _sentence(incident, series, "ms"), incident.seen.requests
+    limit = limit_ms if limit_ms is not None else log.slow_ms if log else None
+    if limit is not None and series:
+        plot.axhline(limit, color=charts.LIMIT, linewidth=1.4, linestyle="-.", label="objective")
+        sentence += f" The objective is {limit:g} ms (the level line)."
+        window = incident.seen.window
+        series = {**series, "objective": [(window.start, limit), (window.end, limit)]}
+    return _chart(title, sentence, incident, series, figure, plot)
 
 
 def requests(incident: Incident) -> Chart:
@@ -52,7 +64,10 @@ def requests(incident: Incident) -> Chart:
 
 
 def heat(incident: Incident) -> Chart:
-    """How long the answers took: each minute a column, each quarter of an octave a row, darker for more requests."""
+    """How long the answers took: each minute a column, each quarter of an octave a row, darker for more requests.
+
+    Minutes with requests that no target answered bear a cross: they took no time that could be drawn.
+    """
     title = "How long answers took"
     seen = incident.seen.requests
     figure, plot = _figure(incident, title, "milliseconds")
@@ -79,7 +94,17 @@ def heat(incident: Incident) -> Chart:
     plot.axhline(seen.slow_ms, color=charts.LIMIT, linewidth=1.2, linestyle="-.")
     sentence = f"During the harm {seen.slow} of the answers took longer than {seen.slow_ms} ms (the level line)."
     whole = tuple((number + 0.5, float(sum(column))) for number, column in enumerate(seen.heat.counts))
-    return charts.drawn(title, sentence, {"answers": whole}, figure)
+    lost = tuple((number + 0.5, float(many)) for number, many in enumerate(seen.heat.unanswered) if many)
+    if lost:
+        middles = [date2num(seen.heat.minutes[int(number)] + MIDDLE) for number, _ in lost]
+        plot.plot(
+            middles,
+            [0.97] * len(middles),
+            transform=plot.get_xaxis_transform(),
+            **COLOURS[NO_TARGET] | {"linestyle": ""},
+        )
+        sentence += f" {sum(many for _, many in lost):.0f} requests had no answer of a target (crosses)."
+    return charts.drawn(title, sentence, {"answers": whole, "unanswered": lost}, figure)
 
 
 def _series(incident: Incident, value: Any) -> dict[str, list[tuple[datetime, float]]]:
@@ -94,6 +119,8 @@ def _series(incident: Incident, value: Any) -> dict[str, list[tuple[datetime, fl
 
 
 def _role(incident: Incident, minute: Minute) -> str | None:
+    if minute.group == NO_GROUP:
+        return NO_TARGET
     tenure = role_of(incident.seen.tenures, minute.group, minute.at + MIDDLE)
     return tenure.role if tenure else None
 
@@ -103,7 +130,9 @@ def _sentence(incident: Incident, series: dict[str, list[tuple[datetime, float]]
         return "No minute of the window hurt users."
     during = {role: [v for at, v in points if _in(incident.harm, at)] for role, points in series.items()}
     worst = ", ".join(f"{max(values):.4g} {unit} on {role}" for role, values in during.items() if values)
-    span = f"{incident.harm.start:%H:%M} to {incident.harm.end:%H:%M}"
+    window = incident.seen.window
+    moment = "%H:%M" if window.start.date() == window.end.date() else "%m-%d %H:%M"
+    span = f"{incident.harm.start:{moment}} to {incident.harm.end:{moment}}"
     return f"From {span} the highest minute was {worst or 'not measured'}."
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import stories
 
 from runbook_lib import balancer, metric
+from runbook_lib.accesslog import LocalLogs
 from runbook_lib.account import Account
-from runbook_lib.incident import measuring
+from runbook_lib.incident import measuring, requests
 from runbook_lib.incident.causes.facts import STRONG
+from runbook_lib.incident.requests import Means, Requests
+from runbook_lib.incident.told import Told
 from runbook_lib.story import incident
 from runbook_lib.story.incident import Look
 from runbook_lib.system import System
@@ -94,3 +99,61 @@ def test_the_budget_counts_the_requests_of_our_own_groups(story: Story) -> None:
     groups = (system.rolling_target_group, *system.target_groups)
     minutes = metric.read_metrics(account, lb, groups, start=start, end=window.end).minutes
     assert counted == sum(minute.requests or 0 for minute in minutes) > 500_000
+
+
+def logged(story: Story, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Requests, Told]:
+    """The log again, with "-" as the target group of what no target got: which of both AWS writes is not certain."""
+    account, system, found = story
+    s3, seen = account.client("s3"), found.incident.seen
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=system.access_log_bucket)["Contents"]]
+    for key in (key for key in keys if key.endswith(".log.gz")):
+        lines = gzip.decompress(s3.get_object(Bucket=system.access_log_bucket, Key=key)["Body"].read())
+        (folder / key.rpartition("/")[2]).write_bytes(gzip.compress(_untargeted(lines.decode()).encode()))
+    monkeypatch.setattr(requests, "logs_of", lambda *_: LocalLogs(folder))
+    lb = balancer.read_balancer(account, system)
+    told, why = requests.read(account, system, lb, seen.window, found.incident.harm, seen.tenures, Means())
+    assert told is not None
+    return told, why
+
+
+def _untargeted(lines: str) -> str:
+    told = []
+    for line in lines.splitlines():
+        fields = line.split(" ")
+        if fields[8:10] == ["503", "-"]:
+            fields = ["-" if ":targetgroup/" in field else field for field in fields]
+        told.append(" ".join(fields) + "\n")
+    return "".join(told)
+
+
+def test_the_log_tells_what_no_target_got_whatever_it_calls_the_group(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the group's name it is of the group's role, with "-" of the role none; all else is the same."""
+    _, _, found = story
+    named, hurt = found.incident.seen.requests, found.incident.damage
+    assert named is not None
+    assert hurt is not None
+    unnamed, why = logged(story, tmp_path, monkeypatch)
+    failed = hurt.sum("failed")
+    for told, role in ((named, "live"), (unnamed, "none")):
+        during = [(one.role, one.requests, one.elb_5xx) for one in told.served if one.phase == "during"]
+        assert during == [(role, failed, failed)]
+        assert sum(told.heat.unanswered) == failed
+        assert sum(map(sum, told.heat.counts)) + failed == sum(one.requests for one in told.served)
+    assert (unnamed.worst, unnamed.clients) == (named.worst, named.clients)
+    assert unnamed.clients > 100
+    assert f"{failed:,.0f} requests reached no target group and got a 5xx: counted as ours" in str(unnamed.said_table())
+    assert "no target group" not in why.missing
+
+
+def test_behind_a_shared_load_balancer_the_log_does_not_say_whose_it_was(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is counted nowhere, and said."""
+    monkeypatch.setattr(balancer, "read_other_groups", lambda *_: ("carts",))
+    told, why = logged(story, tmp_path, monkeypatch)
+    assert {one.phase for one in told.served} == {"before", "after"}
+    assert (told.clients, sum(told.heat.unanswered)) == (0, 0)
+    assert "whose they were the log does not say, carts is served too" in why.missing
+    assert why.missing in str(told.said_table())

@@ -19,6 +19,7 @@ from runbook_lib.incident.causes import causes, causes_table
 from runbook_lib.incident.changed import differences
 from runbook_lib.incident.intervals import Intervals, Mark, settings_cost
 from runbook_lib.incident.redact import Redactor
+from runbook_lib.incident.requests import Heat, Requests
 from runbook_lib.incident.roles import role_of, tenures
 from runbook_lib.incident.sources import journals
 from runbook_lib.incident.told import Entry, Told, timeline
@@ -328,3 +329,28 @@ def test_a_decision_before_the_alarm_costs_no_time_of_the_alarm() -> None:
         ("until the decision, before any alarm", timedelta(minutes=2)),
         ("from the decision to the first good minute", timedelta(minutes=4)),
     ]
+
+
+def hurt_by(client: Hurt | None) -> Requests:
+    """Two clients that were told apart, and those that were not."""
+    apart = (path("192.0.2.1", 90, 9), path("192.0.2.2", 80, 8))
+    others = {"client": client} if client else {}
+    return Requests((), {"client": apart}, 2, Heat((), (), ()), 300, ("17 requests from 17 lines",), others=others)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (None, "Who was hurt: 2 clients"),
+        (path("others", 5_000, 3), "Who was hurt: at least 2 clients"),
+        (path("others", 5_000, 0, 3), "Who was hurt: at least 2 clients"),
+        (path("others", 5_000, 0), "Who was hurt: 2 clients"),  # hurt ones are told apart first: these were not
+    ],
+)
+def test_clients_that_are_not_told_apart_are_at_least_so_many(others: Hurt | None, said: str) -> None:
+    """And what is in no line is said beside what the counts rest on."""
+    found = hurt_by(others)
+    assert found.worst_table().title == said
+    rest = str(found.said_table())
+    assert "17 requests from 17 lines" in rest
+    assert ("5,000 requests of the harm" in rest) == (others is not None)

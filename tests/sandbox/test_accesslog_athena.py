@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from accesslog_stage import HOUR, MESSY, PRICES, TABLE, WORLD, Stage, fresh, same
 
-from runbook_lib.accesslog import LocalLogs, read_access_logs
+from runbook_lib.accesslog import LocalLogs, Progress, read_access_logs
 from runbook_lib.accesslog.athena import Athena, Estimate, estimate, plan_drop, plan_table
 from runbook_lib.errors import BadInput, Refused, RunbookError
 from runbook_lib.inventory import read_inventory
@@ -87,6 +87,22 @@ def test_the_estimate_is_the_bytes_of_the_partitions(stage: Stage, tmp_path: Pat
     queries = stage.account.client("athena").list_query_executions(WorkGroup=TABLE.work_group)["QueryExecutionIds"]
     scanned = [scan(stage, id) for id in queries]
     assert {size, 0} == set(scanned)
+
+
+def test_a_query_tells_how_far_it_has_come(stage: Stage, tmp_path: Path) -> None:
+    """In what state it is and how many bytes it has read, of those that were estimated; no time left follows."""
+    stage.upload(make(replace(MESSY, lines=100, bad=0), tmp_path), tmp_path)
+    engine, heard = stage.athena(), list[Progress]()
+    read_access_logs(stage.logs, HOUR, engine=engine, tell=heard.append)
+    size = engine.agreed.bytes
+    assert [(one.doing, one.bytes, one.of_bytes) for one in heard[:-1]] == [
+        ("Athena: queued", 0, size),
+        ("Athena: running", 0, size),
+        ("Athena: succeeded", size, size),
+    ]
+    assert str(heard[1]).startswith(f"Athena: running, 0.0 of {size / 1e6:.1f} MB, for ")
+    assert {one.left for one in heard} == {None}
+    assert (heard[-1].files, heard[-1].doing) == (heard[-1].of_files, "")
 
 
 def scan(stage: Stage, id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -80,3 +81,39 @@ def test_latency_is_read_from_percentiles(slower: float, verdict: Verdict) -> No
         )
     ]
     assert judge([Observed(METRICS, end(), minutes=tuple(found), slow_ms=142.3)], now=end()).of(LATENCY) == verdict
+
+
+def shift(rates: list[tuple[float, float]], *, requests: int = 3000) -> Observed:
+    """A linear shift: green gets a part more in each minute, in which so many requests of green and of blue fail."""
+    found = [
+        ClosedMinute(START + n * MINUTE, "blue", requests, round(requests * rates[0][1]), 0) for n in range(-30, 0)
+    ]
+    for n, (green, blue) in enumerate(rates):
+        to_green = requests * (n + 1) // (len(rates) + 1)
+        for role, count, rate in (("green", to_green, green), ("blue", requests - to_green, blue)):
+            found.append(ClosedMinute(START + n * MINUTE, role, count, round(count * rate), 0))  # type: ignore[arg-type]
+    return Observed(METRICS, START + len(rates) * MINUTE, minutes=tuple(found))
+
+
+def test_shares_are_told_as_the_evidence_compares_them() -> None:
+    """A dependency fails while green has most of the traffic: of the sums green looks twice as bad, and is not."""
+    seen = shift([(0.001, 0.001)] * 6 + [(0.12, 0.12)] * 3)
+    found = errors_of(judge([seen], now=seen.until))
+    assert found.green.rate is not None
+    assert found.blue.rate is not None
+    assert found.green.rate > 1.8 * found.blue.rate
+    assert found.rise == pytest.approx(0, abs=0.001)
+    assert found.ratio == pytest.approx(1, abs=0.02)
+    assert found.ratio_low < 1 < found.ratio_high
+    told = re.search(r"of blue: ([0-9.]+)% and ([0-9.]+)% at equal time", found.reason)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(float(told[2]), abs=0.1)
+
+
+def test_where_the_rates_stay_the_shares_are_those_of_the_sums() -> None:
+    """Then every weighting says the same."""
+    seen = shift([(0.04, 0.01)] * 9, requests=10_000)
+    found = errors_of(judge([seen], now=seen.until))
+    assert found.verdict == Verdict.FAIL
+    assert found.reason.endswith("of blue: 4.00% and 1.00% at equal time")
+    assert (found.ratio, found.rise) == (pytest.approx(4), pytest.approx(0.03))

@@ -12,11 +12,11 @@ from typing import Any
 
 from runbook_lib.accesslog import statements
 from runbook_lib.accesslog.athena.price import Estimate
-from runbook_lib.accesslog.athena.query import LONGEST, ended, query, running, statement, wrong
+from runbook_lib.accesslog.athena.query import LONGEST, ended, query, running, scanned, statement, wrong
 from runbook_lib.accesslog.athena.table import CATALOG, TABLE, AthenaTable
 from runbook_lib.accesslog.bucket import BucketLogs
 from runbook_lib.accesslog.counting import connect, quoted
-from runbook_lib.accesslog.files import LogFile, days, ends
+from runbook_lib.accesslog.files import days, ends
 from runbook_lib.accesslog.reading import Counted, Reading
 from runbook_lib.accesslog.shelf import FileCount, Reject, Shelf
 from runbook_lib.accesslog.statements import ATHENA, TEXTS, Question
@@ -43,34 +43,36 @@ class Athena:
     agreed: Estimate
 
     def count(self, reading: Reading) -> Counted:
-        source, question, files, shelf = reading.source, reading.question, reading.files, reading.shelf
+        source, question, shelf = reading.source, reading.question, reading.shelf
         if not isinstance(source, BucketLogs):
             raise wrong(f"a log in {source.place}", "one in S3: Athena reads nothing else")
-        self._check(source, reading.window)
+        size = self._check(source, reading.window)
         lines = _lines(self.table, source, reading.window)
-        found = self._ask(question.sql(lines, ATHENA, file="path"), files, question.name, shelf)
+        found = self._ask(question.sql(lines, ATHENA, file="path"), question.name, reading, size)
         rows, count, rejected = _rows(question, found, shelf)
         rejects: tuple[Reject, ...] = ()
         if rejected:
-            told = self._ask(statements.rejects(lines, ATHENA, file="path"), files, "rejects", shelf)
+            told = self._ask(statements.rejects(lines, ATHENA, file="path"), "rejects", reading, size)
             rejects = _rejects(told, shelf)
         return reading.counted_at_once(rows, FileCount(source.place, count, rejects))
 
-    def _check(self, source: BucketLogs, window: Window) -> None:
+    def _check(self, source: BucketLogs, window: Window) -> int:
+        """The bytes that a query will read; raises where they are more than was agreed to."""
         size = sum(file.size for file in source.of_days(window))
         limit = min(self.agreed.bytes, self.table.most_bytes)
         if size > limit:
             raise wrong(f"{size:,} bytes in the folders of {window}", f"at most {limit:,}, as agreed", "estimate again")
+        return size
 
-    def _ask(self, sql: str, files: tuple[LogFile, ...], name: str, shelf: Shelf) -> Path:
-        """Run a query and bring its result here."""
+    def _ask(self, sql: str, name: str, reading: Reading, size: int) -> Path:
+        """Run a query that reads so many bytes, tell how far it has come, and bring its result here."""
         asked = self.account.clock.now() - SKEW
         for attempt in range(ATTEMPTS):
-            id = self._execution(sql, files, name, attempt)
+            id = self._execution(sql, name, attempt, reading, size)
             told = query(self.account, id)
             # A query that was submitted before is one that was remembered: its failure is no answer of today.
             old = told["Status"]["SubmissionDateTime"] < asked
-            path = self._result(told, name, shelf) if told["Status"]["State"] == "SUCCEEDED" else None
+            path = self._result(told, name, reading.shelf) if told["Status"]["State"] == "SUCCEEDED" else None
             if path is not None:
                 return path
             if not old:
@@ -78,9 +80,15 @@ class Athena:
         ended(self.account, id)
         raise wrong(f"no result of query {id} in {self.table.results}", "the file that Athena wrote there")
 
-    def _execution(self, sql: str, files: tuple[LogFile, ...], name: str, attempt: int) -> str:
+    def _execution(self, sql: str, name: str, attempt: int, reading: Reading, size: int) -> str:
         """The id of a query that has ended, new or remembered: the token tells the question and the files."""
-        told = "\n".join((sql, str(attempt), *(f"{file.name} {file.tag}" for file in files)))
+
+        def unfinished(account: Account, answer: Mapping[str, Any]) -> str | None:
+            found = query(account, answer["QueryExecutionId"])
+            reading.elsewhere(f"Athena: {found['Status']['State'].lower()}", scanned(found), size)
+            return running(found)
+
+        told = "\n".join((sql, str(attempt), *(f"{file.name} {file.tag}" for file in reading.files)))
         step = statement(self.table.place, f"Ask for {name}", sql, self.table.work_group)
         arguments = {
             **step.arguments,
@@ -93,7 +101,7 @@ class Athena:
             arguments=arguments,
             reason="somebody asked",
             undo="nothing was changed",
-            until=Until(f"Athena has answered for {name}", running, limit=LONGEST, every=2.0),
+            until=Until(f"Athena has answered for {name}", unfinished, limit=LONGEST, every=2.0),
         )
         plan = Plan(f"Ask Athena for {name}", self.table.work_group, (step,))
         answer = apply(plan, account=self.account, journal=self.journal).answers[step.id]

@@ -39,16 +39,21 @@ def until(what: str) -> Until:
 
 def _unfinished(account: Account, answer: Mapping[str, Any]) -> str | None:
     """What a statement still does; raises when it ended without success."""
-    state = running(account, answer)
+    state = running(query(account, answer["QueryExecutionId"]))
     if state is None:
         ended(account, answer["QueryExecutionId"])
     return state
 
 
-def running(account: Account, answer: Mapping[str, Any]) -> str | None:
+def running(told: Mapping[str, Any]) -> str | None:
     """What a query still does, None once it has ended, however it did."""
-    state: str = query(account, answer["QueryExecutionId"])["Status"]["State"]
+    state: str = told["Status"]["State"]
     return state if state in ("QUEUED", "RUNNING") else None
+
+
+def scanned(told: Mapping[str, Any]) -> int:
+    """The bytes that a query has read so far; 0 while Athena tells nothing of them."""
+    return int(told.get("Statistics", {}).get("DataScannedInBytes", 0))
 
 
 def query(account: Account, id: str) -> dict[str, Any]:

@@ -60,8 +60,18 @@ class Look:
 
 
 def find_window(account: Account, system: System, since: str, until: str) -> Window:
-    """The window that is named; else around the last deployment that did not go well; else the last hour."""
+    """The window that is named; else around the last deployment that did not go well; else the last hour.
+
+    Raises BadInput for an end without a beginning.
+    """
     now = account.clock.now()
+    if until and not since:
+        raise BadInput(
+            where="the window",
+            seen=f"until {until}, and no since",
+            wanted="both, or since alone, or neither",
+            next_step="name the beginning with since, or leave until empty too",
+        )
     if since:
         return window(since, until, now=now)
     for found in deployment.read_deployments(account, system):

@@ -79,8 +79,8 @@ def errors(account: Account, system: System, found: Look) -> charts.Chart:
 
 def latency(account: Account, system: System, found: Look) -> charts.Chart:
     """The response time by role."""
-    del account, system
-    return drawing.latency(found.incident)
+    del account
+    return drawing.latency(found.incident, limit_ms=system.params.objective.latency_ms)
 
 
 def intervals(account: Account, system: System, found: Look) -> Table:

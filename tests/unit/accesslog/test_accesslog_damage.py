@@ -76,3 +76,38 @@ def test_too_many_values_are_summed_up_and_said(tmp_path: Path, monkeypatch: pyt
     assert (found.exact, found.folded, found.others.requests, len(found.values)) == (False, 81, 81, 20)
     assert [one.value for one in found.worst(5)] == ["192.0.2.1"]
     assert hurt.coverage.counted == 101
+
+
+@pytest.mark.parametrize(
+    ("target", "zone"),
+    [
+        ("10.0.1.21:8080", "a"),
+        ("[2001:db8:0:1::21]:8080", "b"),
+        ("[2001:db8:0:2::21]:8080", "?"),
+        ("10.0.9.1:8080", "?"),
+        ("nonsense", "?"),
+        ("-", "-"),
+    ],
+)
+def test_a_target_of_either_kind_has_a_zone(tmp_path: Path, target: str, zone: str) -> None:
+    """An IPv6 address stands between brackets; what is no address has no zone, and is no reason to stop."""
+    hurt = read_damage(written(tmp_path, LINE.replace(" 10.0.1.21:8080 ", f" {target} ")), HOUR, slow_ms=50)
+    found = hurt.by_zone({"10.0.1.0/24": "a", "2001:db8:0:1::/64": "b"})
+    assert [(one.value, one.requests) for one in found.values] == [(zone, 1)]
+
+
+def test_failures_without_a_target_group_are_taken_when_they_are_asked_for(tmp_path: Path) -> None:
+    """A redirect has no target group either, and is no failure; both answers agree."""
+    own = LINE.split("arn:aws:elasticloadbalancing")[1].split(" ")[0]
+    group = f"arn:aws:elasticloadbalancing{own}"
+    nobodys = LINE.replace(group, "-").replace(" 10.0.1.21:8080 ", " - ").replace(" 0.001 0.042 0.000 ", " -1 -1 -1 ")
+    lines = [LINE, *[nobodys.replace(" 200 200 ", " 503 - ")] * 3, *[nobodys.replace(" 200 200 ", " 301 - ")] * 5]
+    source = written(tmp_path, *lines)
+    hurt, logs = read_damage(source, HOUR, slow_ms=1000), read(source)
+    for lost, requests in ((False, 1), (True, 4)):
+        told = hurt.only([group], lost=lost).by("client").values
+        seen = logs.only([group], lost=lost)
+        assert (seen.requests, seen.elb_5xx) == (requests, requests - 1)
+        assert [(one.requests, one.elb_5xx) for one in told] == [(requests, requests - 1)]
+    assert logs.only(["-"]).requests == logs.only(["-"], lost=True).requests == 8
+    assert hurt.only(["-"], lost=True).by("client").values[0].requests == 8
