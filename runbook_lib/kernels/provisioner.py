@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,12 @@ log = logging.getLogger(__name__)
 
 
 class ForkProvisioner(LocalProvisioner):
-    """Starts a kernel as a fork of a warm process."""
+    """Starts a kernel as a fork of a warm process.
+
+    `idle` may be set by who knows that every cell was answered.
+    """
+
+    idle = False
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Let the kernel talk over unix sockets: nobody else can listen, and no port is taken."""
@@ -40,6 +46,17 @@ class ForkProvisioner(LocalProvisioner):
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd", Path.cwd())
         return self.connection_info
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal, but do not interrupt an idle kernel that is about to be asked to end.
+
+        jupyter_client interrupts every kernel before it asks it to end.  Where the kernel has answered its last request
+        and is still putting its things away, that tears down its sockets under its other threads: it ends with errors
+        of ZeroMQ in its log, or is aborted.
+        """
+        ending = signum == signal.SIGINT and getattr(self.parent, "shutting_down", False)
+        if not (ending and self.idle):
+            await super().send_signal(signum)
 
 
 def use_unix_sockets(manager: Any) -> None:

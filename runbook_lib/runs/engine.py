@@ -29,6 +29,14 @@ silent.addHandler(logging.NullHandler())
 __all__ = ["PapermillExecutionError", "play"]
 
 
+class Client(PapermillNotebookClient):  # type: ignore[misc]
+    """Runs the cells, and says when the kernel has nothing left to do: then it need not be interrupted to end it."""
+
+    def papermill_execute_cells(self) -> None:
+        super().papermill_execute_cells()
+        self.km.provisioner.idle = True
+
+
 class RunbookEngine(NBClientEngine):  # type: ignore[misc]
     """Runs a notebook with nbclient, as papermill does, in a kernel with an environment of its own."""
 
@@ -37,7 +45,7 @@ class RunbookEngine(NBClientEngine):  # type: ignore[misc]
         cls, nb_man: Any, kernel_name: str, *, attempt: Attempt, start: dict[str, Any], **options: Any
     ) -> Any:
         """Run the cells of a notebook; `start` is what the kernel is started with."""
-        client = PapermillNotebookClient(
+        client = Client(
             nb_man,
             kernel_name=kernel_name,
             log=silent,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from runbook_lib.runs import notebook
 from runbook_lib.runs.attempt import Limits
@@ -66,6 +67,23 @@ def test_evidence_is_complete_when_all_is_well(workplace: Path, fixtures: Path) 
     files = sorted(path.name for path in made.folder.iterdir())
     assert files == ["all_good.ipynb", "plain.yaml", "report.html", "verdict.json"]
     assert {cell["state"] for cell in saved(made)["cells"]} == {"done"}
+
+
+@pytest.mark.parametrize(("name", "interrupted"), [("all_good", False), ("breaks", False), ("never_ends", True)])
+def test_a_kernel_that_has_answered_is_asked_to_end_and_not_interrupted(
+    workplace: Path, fixtures: Path, monkeypatch: pytest.MonkeyPatch, name: str, interrupted: bool
+) -> None:
+    """An interrupt while it puts its things away ends in errors of its sockets; a cell that runs is still ended by it."""
+    sent = []
+    send = LocalProvisioner.send_signal
+
+    async def note(self: LocalProvisioner, signum: int) -> None:
+        sent.append(signum)
+        await send(self, signum)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", note)
+    run(fixtures, name, limits=Limits(cell=2, total=60))
+    assert (signal.SIGINT in sent) is interrupted
 
 
 def test_the_report_fetches_nothing(workplace: Path, fixtures: Path) -> None:
