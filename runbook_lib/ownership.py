@@ -108,6 +108,7 @@ CHANGES: Mapping[str, str] = {
 # somebody's consent.
 FREE = frozenset(
     {
+        "application-autoscaling:put_scaling_policy",  # in the tale of a sandbox alone
         "application-autoscaling:register_scalable_target",  # suspended for a release, and always resumed
         "athena:create_work_group",
         "athena:start_query_execution",
