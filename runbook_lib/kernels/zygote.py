@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LARGEST = 1 << 17  # bytes of one request
+LAST_ANSWER = 5.0  # seconds that a kernel gets to tell that it ends
 LAUNCHER = ["-m", "ipykernel_launcher"]
 INLINE = "module://matplotlib_inline.backend_inline"
 STORY = (
@@ -240,6 +241,18 @@ def become(request: Request) -> None:
 
     # It ends by itself when its parent is gone: the kernel reads JPY_PARENT_PID at import, too early for a fork.
     IPKernelApp.launch_instance(parent_handle=os.getppid())
+    _answered(IPKernelApp.instance().control_thread)
+
+
+def _answered(control: threading.Thread | None) -> None:
+    """Let the thread that was asked to end the kernel finish its answer.
+
+    ipykernel closes its sockets as soon as the main loop has stopped, whatever this thread still does with them: then
+    the kernel ends with errors of ZeroMQ, or is aborted.
+    """
+    if control is not None and control.is_alive():
+        control.stop()  # type: ignore[attr-defined]  # ipykernel's own class of threads
+        control.join(LAST_ANSWER)
 
 
 def _streams(stdout: int, stderr: int) -> None:

@@ -86,6 +86,14 @@ def test_a_kernel_that_has_answered_is_asked_to_end_and_not_interrupted(
     assert (signal.SIGINT in sent) is interrupted
 
 
+def test_a_kernel_may_finish_its_last_answer(workplace: Path, fixtures: Path) -> None:
+    """ipykernel closes its sockets whatever its control thread still does with them, and ends in errors of ZeroMQ."""
+    made = run(fixtures, "ends_slowly")
+    log = made.folder / "kernel.log"
+    assert not log.exists(), log.read_text(encoding="utf-8")
+    assert made.exit_code == 0
+
+
 def test_the_report_fetches_nothing(workplace: Path, fixtures: Path) -> None:
     """One file, with the chart inside and no code, that opens without a network."""
     made = run(fixtures, "all_good")
