@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_lib.accesslog.window import Window
-from runbook_lib.incident.harm import Harm
+from runbook_lib.incident.harm import PHASES, Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.metric import Metrics, Minute
 from runbook_lib.sections import Objective
 from runbook_lib.table import Table, table
 
-PHASES = ("before", "during", "after")
 NOBODY = "none"  # the role of what no version of this system got
 
 
@@ -21,7 +20,7 @@ NOBODY = "none"  # the role of what no version of this system got
 class Part:
     """What one role of one target group served in a phase; latencies are seconds, None without traffic."""
 
-    phase: str  # before, during or after the harm
+    phase: str  # one of harm.PHASES
     role: str
     group: str
     revision: str | None
@@ -117,7 +116,7 @@ def damage(
     requests_in_days: float,
     slow: int | None = None,
 ) -> Damage:
-    """The damage of an incident: before, during and after it, by the roles that the groups had at that time.
+    """The damage of an incident before, during and after it, and of other harm, by the roles of the groups at that time.
 
     `slow` are the slow answers during it, as the access log tells.
     """
@@ -127,7 +126,7 @@ def damage(
         tenure = role_of(tenures, minute.group, minute.at) if minute.requests else None
         role, revision = (tenure.role, tenure.revision) if tenure else (NOBODY, None)
         if minute.requests:
-            key = (_phase(harm, minute.at), role, minute.group, revision or "")
+            key = (harm.phase(minute.at), role, minute.group, revision or "")
             parts.setdefault(key, []).append(minute)
             revisions[key] = revision
     found = tuple(_part(key, minutes, revisions[key]) for key, minutes in sorted(parts.items()))
@@ -173,10 +172,6 @@ def by_minute(measured: Metrics, tenures: Sequence[Tenure], window: Window) -> I
         tenure = role_of(tenures, minute.group, minute.at)
         if tenure and window.holds(minute.at):
             yield minute.at, tenure.role, minute
-
-
-def _phase(harm: Harm, at: datetime) -> int:
-    return 0 if at < harm.start else 1 if at < harm.end else 2
 
 
 def _part(key: tuple[int, str, str, str], minutes: Sequence[Minute], revision: str | None) -> Part:

@@ -46,6 +46,9 @@ class Moment:
         return self.by_errors or self.by_latency
 
 
+PHASES = ("before", "during", "after", "other harm")
+
+
 @dataclass(frozen=True)
 class Harm:
     """The incident: from the first minute that hurt until after the last; empty minutes are not harm."""
@@ -69,6 +72,12 @@ class Harm:
             (any(m.by_latency for m in self.minutes), "latency"),
         ]
         return " and ".join(word for yes, word in told if yes)
+
+    def phase(self, at: datetime) -> int:
+        """The place in PHASES of a minute."""
+        if any(other.holds(at) for other in self.others):
+            return PHASES.index("other harm")
+        return 0 if at < self.start else 1 if at < self.end else 2
 
     @property
     def elsewhere(self) -> float:

@@ -34,7 +34,7 @@ from runbook_lib.balancer import Balancer
 from runbook_lib.incident import concentration
 from runbook_lib.incident.concentration import Concentration
 from runbook_lib.incident.damage import NOBODY
-from runbook_lib.incident.harm import Harm
+from runbook_lib.incident.harm import PHASES, Harm
 from runbook_lib.incident.roles import Tenure, role_of
 from runbook_lib.incident.told import Told, refusal
 from runbook_lib.system import System
@@ -234,10 +234,12 @@ def _served(
     found: Histogram, harm: Harm, tenures: Sequence[Tenure], groups: Mapping[str, str], slow: int
 ) -> tuple[Served, ...]:
     """By phase, role and revision: cut where a phase or a role begins or ends."""
-    edges = sorted({found.window.start, harm.start, harm.end, found.window.end, *_edges(tenures, found.window)})
+    window = found.window
+    harms = {at for one in (harm, *harm.others) for at in (one.start, one.end) if window.start < at < window.end}
+    edges = sorted({window.start, window.end, *harms, *_edges(tenures, window)})
     parts: dict[tuple[int, str, str], list[tuple[str, datetime, datetime]]] = {}
     for start, end in pairwise(edges):
-        phase = 0 if start < harm.start else 1 if start < harm.end else 2
+        phase = harm.phase(start)
         for arn, name in groups.items():
             tenure = role_of(tenures, name, start)
             if tenure:
@@ -248,7 +250,7 @@ def _served(
         own = [found.only([arn]).between(start, end) for arn, start, end in pieces]
         merged = _joined(found, own)
         if merged.requests:
-            told.append(_of(merged, ("before", "during", "after")[phase], role, revision or None, slow))
+            told.append(_of(merged, PHASES[phase], role, revision or None, slow))
     return tuple(told)
 
 

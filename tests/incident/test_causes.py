@@ -144,7 +144,14 @@ def test_every_stretch_of_harm_is_told_and_paid_for() -> None:
     assert (told.start, told.end) == (T + at(20), T + at(26))
     assert told.others == (Window(T + at(3), T + at(5)),)
     who = tenures([], {}, pair=PAIR, live="a", former=None, window=WINDOW)
-    budget = damage(measured, who, told, Objective(), requests_in_days=1_000_000).budget
+    found = damage(measured, who, told, Objective(), requests_in_days=1_000_000)
+    budget = found.budget
+    assert [(part.phase, part.failed) for part in found.parts] == [
+        ("before", 54),
+        ("during", 4800),
+        ("after", 12),
+        ("other harm", 600),
+    ]
     assert (budget.failed, budget.elsewhere, budget.allowed) == (4800, 600, pytest.approx(1000))
     assert budget.all_burnt == pytest.approx(5.4)
 

@@ -47,8 +47,8 @@ def document(account: Account, system: System, found: Look) -> Document:
         ),
         Section("When", shown(tables.intervals, tables.settings)),
         Section("Who was hurt", (*shown(*_hurt(found)), *_rejected(found, hide))),
-        Section("Why", shown(tables.causes, tables.changed)),
-        Section("Action items", shown(tables.todo)),
+        Section("Why", shown(tables.causes, tables.judged, tables.changed)),
+        Section("Action items", shown(tables.todo, tables.last_good)),
         Section("Timeline", shown(tables.timeline, tables.gaps)),
     )
     return Document(f"Incident of {incident.seen.service}, {incident.seen.window}", sections)
@@ -58,7 +58,7 @@ def _hurt(found: Look) -> tuple[Callable[[Account, System, Look], Table], ...]:
     """Without harm, or without an access log, one table says so."""
     if found.incident.damage is None:
         return (tables.damage,)
-    logs = (tables.requests, tables.worst) if found.incident.seen.requests else (tables.requests,)
+    logs = (tables.requests, tables.rests_on, tables.worst) if found.incident.seen.requests else (tables.requests,)
     return (tables.damage, *logs, tables.budget)
 
 

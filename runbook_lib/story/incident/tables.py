@@ -109,6 +109,13 @@ def requests(account: Account, system: System, found: Look) -> Table:
     return seen.table() if seen else _unread(found)
 
 
+def rests_on(account: Account, system: System, found: Look) -> Table:
+    """Which files and lines of the access log the counts rest on, and what is not in them."""
+    del account, system
+    seen = found.incident.seen.requests
+    return seen.said_table() if seen else _unread(found)
+
+
 def worst(account: Account, system: System, found: Look) -> Table:
     """The paths, clients, targets, zones and user agents that were hurt most."""
     del account, system
