@@ -116,7 +116,7 @@ def damage(
     requests_in_days: float,
     slow: int | None = None,
 ) -> Damage:
-    """The damage of an incident before, during and after it, and of other harm, by the roles of the groups at that time.
+    """The damage of an incident before, during and after it, and of other harm, by the roles of the groups by then.
 
     `slow` are the slow answers during it, as the access log tells.
     """

@@ -235,7 +235,8 @@ def _served(
 ) -> tuple[Served, ...]:
     """By phase, role and revision: cut where a phase or a role begins or ends."""
     window = found.window
-    harms = {at for one in (harm, *harm.others) for at in (one.start, one.end) if window.start < at < window.end}
+    moments = (harm.start, harm.end, *(at for other in harm.others for at in (other.start, other.end)))
+    harms = {at for at in moments if window.start < at < window.end}
     edges = sorted({window.start, window.end, *harms, *_edges(tenures, window)})
     parts: dict[tuple[int, str, str], list[tuple[str, datetime, datetime]]] = {}
     for start, end in pairwise(edges):
