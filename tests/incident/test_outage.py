@@ -59,7 +59,7 @@ def test_it_is_told_when_the_targets_went_and_came(story: Story) -> None:
     first, *others = found.incident.causes
     assert (first.what, first.weight) == ("no target was in service", STRONG)
     assert "14:02 orders-a: healthy targets 2 -> none" in first.evidence
-    assert any("DeregisterTargets" in cause.what for cause in others)
+    assert any("DeregisterTargets orders-a" in cause.what for cause in others)
     assert found.bad_commit is None
 
 

@@ -23,6 +23,8 @@ MOST = 1_000  # events; LookupEvents answers two calls a second, of 50 events ea
 # What services do for themselves all the time, and says nothing about a change: every task has an interface.
 NOISE = frozenset({"CreateLogStream", "AssumeRole", "CreateNetworkInterface", "CreateNetworkInterfacePermission"})
 ID = re.compile(r"[a-z]{2,5}-[0-9a-f]{8,17}")  # such as sg-0123456789abcdef0
+# In the ARN of a target group, a load balancer or its listener an id stands behind the name.
+BALANCING = re.compile(r":(?:targetgroup|(?:loadbalancer|listener|listener-rule)/\w+)/([^/]+)/")
 # Where an event says what it touches; who made it, and by which program, says nothing of that.
 TOUCHED = ("requestParameters", "responseElements", "resources", "errorMessage")
 
@@ -97,7 +99,8 @@ def who_called(event: Mapping[str, Any], told: Mapping[str, Any]) -> str:
 
 def _called(name: str, what: str) -> str:
     """A resource by its name; by what it is, too, where an id alone says nothing."""
-    end = name.rpartition("/")[2]
+    behind = BALANCING.search(name)
+    end = behind.group(1) if behind else name.rpartition("/")[2]
     return f"{end} ({what})" if what and ID.fullmatch(name) else end
 
 
