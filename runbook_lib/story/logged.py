@@ -25,6 +25,7 @@ from runbook_lib.analysis import LOGS, Cells, Observed, Weight
 from runbook_lib.balancer import Balancer
 from runbook_lib.deployment import Deployment
 from runbook_lib.errors import BadInput
+from runbook_lib.incident.told import refusal
 from runbook_lib.views.axis import Roles
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def read(
 
     `slow_ms` is the limit of what is slow, blue's p95; None: it is counted first, for which the files are read twice.
     """
+    from botocore.exceptions import ClientError
+
     if lb.arn is None:
         return Logged(None, ("there is no load balancer",))
     began = found.began("AllowTraffic")
@@ -102,6 +105,8 @@ def read(
         damage = read_damage(source, window, slow_ms=round(limit))
     except BadInput as error:  # there is none to read, or more than can be read here
         return Logged(None, (f"{error.seen}; {error.next_step}",))
+    except ClientError as error:  # the metrics are judged all the same
+        return Logged(None, (refusal(error),))
     ours = damage.only([blue, green])
     observed = Observed(LOGS, until=last, cells=cells(ours, green), weights=weights, slow_ms=float(damage.slow_ms))
     return Logged(observed, (*damage.coverage.sentences(), *late), _paths(ours, blue=blue, green=green))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from runbook_lib.incident.requests import Means
 from runbook_lib.incident.told import Told
 from runbook_lib.incident.window import window
 from runbook_lib.journal import Journal
-from runbook_lib.story import counting, shares
+from runbook_lib.story import counting, judging, shares
 from runbook_lib.system import System
 from runbook_lib.views import Progress
 
@@ -37,6 +38,8 @@ class Look:
     kept_in: str  # where what was read lies; empty: nowhere, for the run has no folder
     folder: str = ""  # this run's own, for its report; empty: it has none
     earlier: bool = False  # whether it is an earlier look that was read again
+    # What the judge says of the last release in the window: asked once, for it reads the access log; None: of none.
+    judge: Callable[[], judging.Past] | None = field(default=None, compare=False, repr=False)
 
     @property
     def bad_commit(self) -> str | None:
@@ -129,7 +132,9 @@ def read(
     if earlier:
         seen = _of_earlier(seen, chosen, passed)
     found = look.reason(seen, system.params.objective, system.params.alarms)
-    return Look(found, lb.logging_to is not None, place, str(_folder(journals) or ""), earlier)
+    release = None if earlier else seen.release
+    judge = functools.cache(partial(judging.retrospective, account, system, release.id)) if release else None
+    return Look(found, lb.logging_to is not None, place, str(_folder(journals) or ""), earlier, judge)
 
 
 def _of_earlier(seen: look.Seen, asked: Window, passed: tuple[str, ...]) -> look.Seen:

@@ -144,12 +144,12 @@ def budget(account: Account, system: System, found: Look) -> Table:
 
 def judged(account: Account, system: System, found: Look) -> Table:
     """The judge on the last release in the window, by metrics and access logs: was the new version worse?"""
-    release = found.incident.seen.release
-    if release is None:
+    del account, system
+    if found.incident.seen.release is None:
         return table(judging.PAST, [{"what": "verdict", "seen": "no release in the window"}])
-    if found.earlier:
+    if found.judge is None:
         return table(judging.PAST, [{"what": "verdict", "seen": f"not asked: {found.kept_in} is an earlier look"}])
-    return judging.retrospective(account, system, release.id).table()
+    return found.judge().table()
 
 
 def changed(account: Account, system: System, found: Look) -> Table:
