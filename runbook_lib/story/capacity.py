@@ -161,7 +161,7 @@ def cost(account: Account, system: System, found: Look) -> Table:
     rows += [
         (f"releases that ended in {_days(found.days)}", str(len(spans))),
         ("both environments stood, on average", _mean(spans)),
-        (f"the second environment of one, {found.tasks} tasks for so long", _each(each)),
+        (f"the second environment of one, {_tasks(found.tasks)} for so long", _each(each)),
         ("the second environments of a month", _monthly(found, len(spans), each)),
     ]
     title = f"Cost, by the prices of {system.params.prices.as_of} for {'ARM' if size.arm else 'x86'}"

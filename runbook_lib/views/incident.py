@@ -210,6 +210,7 @@ def _name(plot: Any, at: datetime, text: str, *, left: bool) -> None:
         va="top",
         fontsize=6.5,
         color=GREY,
+        zorder=1.5,  # under the curves, which matplotlib draws at 2
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
     )
 
