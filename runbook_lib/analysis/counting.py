@@ -25,39 +25,43 @@ STRANGE = 5.0  # standard deviations by which an observed share may differ from 
 TRIMMED = 0.1  # of the pairs of minutes, those that differ most, are left out: an outage begins or ends there
 # What is left of the mean of a chi-square with one degree of freedom without its largest tenth.
 LEFT = 0.623
+TINY = 1e-9  # of a request: a sum of nothing is divided by it
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One colour: its requests, how many of them were bad, and how many of those are witnesses of their own."""
+    """One colour: its requests, how many of them were bad, and how many of those are witnesses of their own.
+
+    `alike_requests` and `alike_bad` are both again with each time counted as much for the one colour as for the other
+    (see _sample), in units of the request that counts most: their number is what the colour tells about its rate.
+    """
 
     requests: float
     bad: float
     counted: float
+    alike_requests: float
+    alike_bad: float
 
     @property
     def rate(self) -> float | None:
-        """The share of bad requests, 0 to 1; None without requests."""
-        return self.bad / self.requests if self.requests else None
+        """The share of bad requests at equal time, 0 to 1; None without requests."""
+        return self.alike_bad / self.alike_requests if self.alike_requests else None
 
 
 @dataclass(frozen=True)
 class Counts:
     """The witnesses of one question, in the order of their looks, with what had been seen at each look.
 
-    Arrays have one entry a look: when (seconds since 1970), requests and bad ones of green and blue so far. `strict`
-    says that clients were unknown. `rates` are the shares of bad requests of green and blue as rates_alike has them.
+    Arrays have one entry a look: when (seconds since 1970), requests of green so far, and how much higher its rate of
+    bad requests was than blue's so far, at equal time. `strict` says that clients were unknown.
     """
 
     tally: Tally
     at: np.ndarray
     green_requests: np.ndarray
-    blue_requests: np.ndarray
-    green_bad: np.ndarray
-    blue_bad: np.ndarray
+    rise: np.ndarray
     green: Sample
     blue: Sample
-    rates: tuple[float, float] | None
     strict: bool
     notes: tuple[str, ...] = ()
 
@@ -89,18 +93,14 @@ def count_rows(found: Comparable, bad: np.ndarray, asked: np.ndarray, settings: 
     witnesses = np.flatnonzero(bad & asked)
     witnesses = witnesses[_first_of_clients(rows, witnesses, settings.client_window_seconds)]
     came_from_green = rows.green[witnesses]
-    _, step = np.unique(found.share, return_inverse=True)  # at one share of green all times weigh the same for both
-    sums = (np.bincount(step, weights=one) for one in (green, green & bad, blue, blue & bad))
+    rise = _rates(1 - found.share, green, green & bad) - _rates(found.share, blue, blue & bad)
     return Counts(
         tally=Tally(came_from_green.astype(float), np.ones(len(witnesses)), found.share[witnesses]),
         at=rows.at[witnesses],
         green_requests=np.cumsum(green)[witnesses],
-        blue_requests=np.cumsum(blue)[witnesses],
-        green_bad=np.cumsum(green & bad)[witnesses],
-        blue_bad=np.cumsum(blue & bad)[witnesses],
-        green=Sample(float(green.sum()), float((green & bad).sum()), float(came_from_green.sum())),
-        blue=Sample(float(blue.sum()), float((blue & bad).sum()), float((~came_from_green).sum())),
-        rates=rates_alike(*sums),
+        rise=rise[witnesses],
+        green=_sample(1 - found.share, green, green & bad, came_from_green.sum()),
+        blue=_sample(found.share, blue, blue & bad, (~came_from_green).sum()),
         strict=False,
         notes=found.notes,
     )
@@ -135,17 +135,15 @@ def count_cells(found: Cells, bad: np.ndarray, weights: Sequence[Weight], notes:
     green_bad, all_bad = (
         np.bincount(minute, weights=counted, minlength=len(starts))[kept] for counted in (bad * found.green, bad)
     )
-    blue, blue_bad = both[kept] - green[kept], all_bad - green_bad
+    green, both = green[kept], both[kept]
+    blue, blue_bad, seen = both - green, all_bad - green_bad, green / both
     return Counts(
         tally=tally,
         at=starts[kept] + MINUTE,
-        green_requests=np.cumsum(green[kept]),
-        blue_requests=np.cumsum(blue),
-        green_bad=np.cumsum(green_bad),
-        blue_bad=np.cumsum(blue_bad),
-        green=Sample(float(green[kept].sum()), float(green_bad.sum()), float(tally.green.sum())),
-        blue=Sample(float(blue.sum()), float(blue_bad.sum()), float((tally.total - tally.green).sum())),
-        rates=rates_alike(green[kept], green_bad, blue, blue_bad),
+        green_requests=np.cumsum(green),
+        rise=_rates(1 - seen, green, green_bad) - _rates(seen, blue, blue_bad),
+        green=_sample(1 - seen, green, green_bad, tally.green.sum()),
+        blue=_sample(seen, blue, blue_bad, (tally.total - tally.green).sum()),
         strict=False,
         notes=tuple(notes),
     )
@@ -197,41 +195,42 @@ def count_minutes(
     at = np.array([start.timestamp() + MINUTE for start, *_ in pairs])
     green, green_bad, blue, blue_bad = np.array([row[1:] for row in pairs], dtype=float).reshape(-1, 4).T
     dispersion = scatter(np.array(blue_alone, dtype=float).reshape(-1, 2))
-    witnesses = (green_bad.sum() / dispersion, blue_bad.sum() / dispersion)
     with np.errstate(invalid="ignore"):
         share = green / (green + blue)
     return Counts(
         tally=Tally(green_bad, green_bad + blue_bad, share, dispersion),
         at=at,
         green_requests=np.cumsum(green),
-        blue_requests=np.cumsum(blue),
-        green_bad=np.cumsum(green_bad),
-        blue_bad=np.cumsum(blue_bad),
-        green=Sample(float(green.sum()), float(green_bad.sum()), float(witnesses[0])),
-        blue=Sample(float(blue.sum()), float(blue_bad.sum()), float(witnesses[1])),
-        rates=rates_alike(green, green_bad, blue, blue_bad),
+        rise=_rates(1 - share, green, green_bad) - _rates(share, blue, blue_bad),
+        green=_sample(1 - share, green, green_bad, green_bad.sum() / dispersion),
+        blue=_sample(share, blue, blue_bad, blue_bad.sum() / dispersion),
         strict=True,
         notes=tuple(notes),
     )
 
 
-def rates_alike(
-    green: np.ndarray, green_bad: np.ndarray, blue: np.ndarray, blue_bad: np.ndarray
-) -> tuple[float, float] | None:
-    """Shares of bad requests of green and blue, 0 to 1, in which each time counts as much for the one as for the other.
+def _sample(weight: np.ndarray, requests: np.ndarray, bad: np.ndarray, counted: float) -> Sample:
+    """One colour, each request with a weight: the other colour's share at its time.
 
     Over a shift green has most of the late requests and blue of the early ones: where errors come at one time, the
-    plain shares differ although both fail alike. The weights are those of Mantel and Haenszel (1959), by which the
-    evidence compares too: green's errors less its share of all errors is their sum of differences. None where no time
-    had both.
+    plain shares differ although both fail alike. With these weights each time counts as much for the one as for the
+    other; they are those of Mantel and Haenszel (1959), by which the evidence compares too. A sum of witnesses scatters
+    at most as if all of them had the heaviest weight, for that is in units of the heaviest a sum of parts of at most
+    one: so the sums in that unit may be taken for counts.
     """
-    both = (green > 0) & (blue > 0)
-    green, green_bad, blue, blue_bad = (column[both] for column in (green, green_bad, blue, blue_bad))
-    if not len(green):
-        return None
-    weight = green * blue / (green + blue)
-    mine, other = (weight * green_bad / green).sum(), (weight * blue_bad / blue).sum()
-    return float(mine / weight.sum()), float(other / weight.sum())
+    heaviest = float(weight[requests > 0].max(initial=0.0)) or 1.0
+    return Sample(
+        requests=float(requests.sum()),
+        bad=float(bad.sum()),
+        counted=float(counted),
+        alike_requests=float((weight * requests).sum() / heaviest),
+        alike_bad=float((weight * bad).sum() / heaviest),
+    )
+
+
+def _rates(weight: np.ndarray, requests: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """A colour's share of bad requests up to each time, weighed as in _sample."""
+    return np.cumsum(weight * bad) / np.maximum(np.cumsum(weight * requests), TINY)
 
 
 def scatter(minutes: np.ndarray) -> float:

@@ -47,7 +47,7 @@ class Finding:
 
     Rates are shares of requests, 0 to 1. `ratio` is green : blue with its interval, `rise` green minus blue with its
     largest possible value, which hold at every look at once; both are of rates in which each time counts alike for both
-    colours (counting.rates_alike), not of the plain sums in `green` and `blue`. `winnings` are what bets against green
+    colours (Sample.rate), not of the plain sums in `green` and `blue`. `winnings` are what bets against green
     have won at most, `wanted` what they must win for a FAIL. `decided_at` is when the evidence was there and
     `decided_after` how many requests of green it took (None without a FAIL); `acts_at` is when it could have been acted
     on, the lag of the source included. `smallest` is the rate of green that would have been seen with the settings'
@@ -239,7 +239,7 @@ def _finding(
     low, high = ratio_interval(counts.tally, confidence=settings.confidence)
     rise_high = _rise_high(counts, settings)
     verdict, reason = _verdict(counts, name, first, rise_high, question, old, settings.least_requests)
-    green, blue = counts.rates or (None, None)
+    green, blue = counts.green.rate, counts.blue.rate
     decided = moment(float(counts.at[first])) if first is not None else None
     return Finding(
         question=name,
@@ -265,9 +265,7 @@ def _finding(
 
 def _enough(counts: Counts, log_won: np.ndarray, limits: _Limits) -> np.ndarray:
     """At which looks the evidence ends the release: enough won, not by a few minutes alone, and a rise that matters."""
-    blue = counts.blue_bad / np.maximum(counts.blue_requests, 1)
-    rise = counts.green_bad / np.maximum(counts.green_requests, 1) - blue
-    enough = (log_won >= limits.log_wanted) & (rise >= limits.question.negligible)
+    enough = (log_won >= limits.log_wanted) & (counts.rise >= limits.question.negligible)
     return enough & (without_best(log_won, limits.too_few) > ROUNDING) if limits.too_few else enough
 
 
@@ -294,7 +292,9 @@ def _told(counts: Counts, name: str) -> str:
     bad = "failed" if name == ERRORS else "were slow"
     told = f"{green.bad:.0f} of {green.requests:.0f} requests of green {bad}"
     told += f", {blue.bad:.0f} of {blue.requests:.0f} of blue"
-    return f"{told}: {counts.rates[0]:.2%} and {counts.rates[1]:.2%} at equal time" if counts.rates else told
+    if green.rate is None or blue.rate is None:
+        return told
+    return f"{told}: {green.rate:.2%} and {blue.rate:.2%} at equal time"
 
 
 def _rise_high(counts: Counts, settings: Settings) -> float:
@@ -303,7 +303,7 @@ def _rise_high(counts: Counts, settings: Settings) -> float:
     witnesses = counts.green.counted + counts.blue.counted
     each = max(1.0, (counts.green.bad + counts.blue.bad) / witnesses) if witnesses else 1.0
     green, blue = (
-        rate_bounds(colour.bad / each, colour.requests / each, confidence=1 - doubt / 2)
+        rate_bounds(colour.alike_bad / each, colour.alike_requests / each, confidence=1 - doubt / 2)
         for colour in (counts.green, counts.blue)
     )
     _, ratio = ratio_interval(counts.tally, confidence=1 - doubt)
@@ -331,7 +331,7 @@ def _smallest(counts: Counts, limits: _Limits, settings: Settings) -> float | No
 
 
 def _unknown(name: str, source: Source, reason: str, limits: _Limits) -> Finding:
-    nothing = Sample(0.0, 0.0, 0.0)
+    nothing = Sample(0.0, 0.0, 0.0, 0.0, 0.0)
     return Finding(
         question=name,
         source=source,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from judge_made import COUNT, MINUTE, MINUTES, START, end, errors_of, minutes, requests
 
-from runbook_lib.analysis import ERRORS, LATENCY, LOGS, METRICS, PROBES, Observed, Settings, Weight, judge
+from runbook_lib.analysis import ERRORS, LATENCY, LOGS, METRICS, PROBES, Observed, Rows, Settings, Weight, judge
 from runbook_lib.check import Verdict
 from tests.benchmarks import ours
 from tests.benchmarks.releases import SHARE, Scenario
@@ -39,6 +39,21 @@ def test_a_worse_version_fails(green: float, slower: float, question: str) -> No
 def test_errors_of_both_are_not_blamed_on_green() -> None:
     """A dependency that is down fails as many requests of either."""
     assert judge([requests(3, green=0.3, blue=0.3)], now=end()).of(ERRORS) != Verdict.FAIL
+
+
+def test_an_outage_of_both_before_the_shift_goes_on_hides_no_worse_version() -> None:
+    """Blue met most of it: of the sums it looks worse than the green that now fails twice as often."""
+    early, late = requests(8, green=0.2, blue=0.2, share=0.05), requests(9, green=0.02, blue=0.01, share=0.5)
+    assert early.rows is not None
+    assert late.rows is not None
+    later = replace(late.rows, at=late.rows.at + 60 * MINUTES)
+    both = Rows(*map(np.concatenate, zip(vars(early.rows).values(), vars(later).values(), strict=True)))
+    weights = (Weight(START, 0.05), Weight(end(), 0.5))
+    found = errors_of(judge([Observed(LOGS, end(MINUTES), rows=both, weights=weights)], now=end(MINUTES)))
+    assert found.green.bad / found.green.requests < found.blue.bad / found.blue.requests
+    assert found.verdict == Verdict.FAIL
+    assert found.decided_at is not None
+    assert found.decided_at > end()
 
 
 def test_a_better_version_does_not_fail() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from judge_made import MINUTE, MINUTES, START, end, errors_of, minutes
 
-from runbook_lib.analysis import ERRORS, LATENCY, METRICS, ClosedMinute, Observed, closed_minutes, judge
+from runbook_lib.analysis import ERRORS, LATENCY, METRICS, ClosedMinute, Observed, Settings, closed_minutes, judge
 from runbook_lib.check import Verdict
 from runbook_lib.metric import Minute
 from tests.benchmarks.releases import SHARE, Scenario
@@ -99,9 +99,7 @@ def test_shares_are_told_as_the_evidence_compares_them() -> None:
     """A dependency fails while green has most of the traffic: of the sums green looks twice as bad, and is not."""
     seen = shift([(0.001, 0.001)] * 6 + [(0.12, 0.12)] * 3)
     found = errors_of(judge([seen], now=seen.until))
-    assert found.green.rate is not None
-    assert found.blue.rate is not None
-    assert found.green.rate > 1.8 * found.blue.rate
+    assert found.green.bad / found.green.requests > 1.8 * found.blue.bad / found.blue.requests
     assert found.rise == pytest.approx(0, abs=0.001)
     assert found.ratio == pytest.approx(1, abs=0.02)
     assert found.ratio_low < 1 < found.ratio_high
@@ -117,3 +115,28 @@ def test_where_the_rates_stay_the_shares_are_those_of_the_sums() -> None:
     assert found.verdict == Verdict.FAIL
     assert found.reason.endswith("of blue: 4.00% and 1.00% at equal time")
     assert (found.ratio, found.rise) == (pytest.approx(4), pytest.approx(0.03))
+
+
+def test_an_outage_while_blue_had_most_of_the_traffic_hides_no_worse_version() -> None:
+    """Of the sums blue looks three times as bad for what both met early; at equal time green fails twice as often."""
+    seen = shift([(0.2, 0.2)] * 2 + [(0.02, 0.01)] * 7, requests=10_000)
+    found = errors_of(judge([seen], now=seen.until))
+    assert found.green.bad / found.green.requests < 0.5 * found.blue.bad / found.blue.requests
+    assert found.verdict == Verdict.FAIL
+    assert found.rise_high > 0.005
+
+
+@pytest.mark.parametrize("early", [0.01, 0.2])
+def test_a_rise_that_would_be_harm_is_seldom_called_out_of_the_question(early: float) -> None:
+    """Over a shift, with an outage of both at its begin or without: at most as often as the confidence allows."""
+    numbers, harm, settings = np.random.default_rng(20), 0.01, Settings()
+    wrong = 0
+    for _ in range(40):
+        seen = shift([(rate + harm, rate) for rate in [early] * 2 + [0.01] * 7], requests=2000)
+        drawn = tuple(
+            replace(minute, own_errors=numbers.poisson(minute.own_errors)) if minute.at >= START else minute
+            for minute in seen.minutes
+        )
+        found = errors_of(judge([replace(seen, minutes=drawn)], now=seen.until))
+        wrong += found.rise_high < harm
+    assert wrong <= 40 * (1 - settings.confidence)
