@@ -127,22 +127,27 @@ def check_unhurt(account: Account, system: System) -> Checks:
     hurt = metric.read_balancer_errors(account, lb, start=start, end=end)
     whole = sum(minute.requests or 0 for minute in found.minutes)
     own = sum(minute.own_errors or 0 for minute in found.minutes)
+    return checks("The move", _unhurt(whole, hurt, own, system.params.alarms.error_percent))
+
+
+def _unhurt(whole: float, hurt: float, own: float, limit: float) -> tuple[Check, ...]:
+    """The answers for so many requests that reached a target group, 5xx of the load balancer's and of the tasks'."""
     question = "Was every request answered by a task?"
     wanted = "none answered by the load balancer itself (502, 503, 504)"
+    if not whole and not hurt:
+        return (unknown(question, seen="no request", wanted=wanted, remedy="look at your logs"),)
+    seen = f"{hurt:.0f} of {whole:.0f}" if whole else f"{hurt:.0f}, and no request reached a task"
+    answered = ask(question, not hurt, seen=seen, wanted=wanted, remedy="read the access log")
     if not whole:
-        return checks("The move", (unknown(question, seen="no request", wanted=wanted, remedy="look at your logs"),))
-    limit = system.params.alarms.error_percent
-    return checks(
-        "The move",
-        (
-            ask(question, not hurt, seen=f"{hurt:.0f} of {whole:.0f}", wanted=wanted, remedy="read the access log"),
-            ask(
-                "Did the application answer as it does without a move?",
-                100 * own / whole <= limit,
-                seen=f"{own:.0f} own errors, {100 * own / whole:.2f} %",
-                wanted=f"at most {limit:g} %, as the alarms allow",
-                remedy="read the application's log",
-            ),
+        return (answered,)
+    return (
+        answered,
+        ask(
+            "Did the application answer as it does without a move?",
+            100 * own / whole <= limit,
+            seen=f"{own:.0f} own errors, {100 * own / whole:.2f} %",
+            wanted=f"at most {limit:g} %, as the alarms allow",
+            remedy="read the application's log",
         ),
     )
 
