@@ -33,7 +33,7 @@ class Sample:
     """One colour: its requests, how many of them were bad, and how many of those are witnesses of their own.
 
     `alike_requests` and `alike_bad` are both again with each time counted as much for the one colour as for the other
-    (see _sample), in units of the request that counts most: their number is what the colour tells about its rate.
+    (see _sample): so many requests tell as much about the colour's rate.
     """
 
     requests: float
@@ -214,18 +214,24 @@ def _sample(weight: np.ndarray, requests: np.ndarray, bad: np.ndarray, counted: 
 
     Over a shift green has most of the late requests and blue of the early ones: where errors come at one time, the
     plain shares differ although both fail alike. With these weights each time counts as much for the one as for the
-    other; they are those of Mantel and Haenszel (1959), by which the evidence compares too. A sum of witnesses scatters
-    at most as if all of them had the heaviest weight, for that is in units of the heaviest a sum of parts of at most
-    one: so the sums in that unit may be taken for counts.
+    other; they are those of Mantel and Haenszel (1959), by which the evidence compares too. Weighed sums tell as much
+    as counts in a unit of the mean weight, each request weighed by its own (the effective size of Kish, 1965); bad
+    ones that came when the weight was high scatter more, and the larger of the two means is the unit.
     """
-    heaviest = float(weight[requests > 0].max(initial=0.0)) or 1.0
+    unit = max(_mean(weight, requests), _mean(weight, bad)) or 1.0
     return Sample(
         requests=float(requests.sum()),
         bad=float(bad.sum()),
         counted=float(counted),
-        alike_requests=float((weight * requests).sum() / heaviest),
-        alike_bad=float((weight * bad).sum() / heaviest),
+        alike_requests=float((weight * requests).sum() / unit),
+        alike_bad=float((weight * bad).sum() / unit),
     )
+
+
+def _mean(weight: np.ndarray, counts: np.ndarray) -> float:
+    """The mean weight of what was counted, each weighed by its own; 0 where nothing was."""
+    weighed = (weight * counts).sum()
+    return float((weight * weight * counts).sum() / weighed) if weighed else 0.0
 
 
 def _rates(weight: np.ndarray, requests: np.ndarray, bad: np.ndarray) -> np.ndarray:
