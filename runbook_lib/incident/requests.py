@@ -197,7 +197,8 @@ def read(
     lost = (
         f"{failed:,} requests reached no target group and got a 5xx: counted as ours, with the role {NOBODY}, for the"
     )
-    said = (first, *((f"{lost} load balancer serves nobody else.",) if failed and not shared else ()), *missing)
+    counts = f"{first} Counted is {stretch}: the minutes of the harm, and at most ten on both sides."
+    said = (counts, *((f"{lost} load balancer serves nobody else.",) if failed and not shared else ()), *missing)
     found = Requests(
         served=_served(ours, harm, tenures, groups, slow),
         worst=_worst(own, network.read_zones(account, lb.arn)),

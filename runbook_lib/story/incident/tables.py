@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from runbook_lib import deployment
+from runbook_lib.accesslog import Window
 from runbook_lib.account import Account
 from runbook_lib.deployment import Deployment
 from runbook_lib.incident import actions
@@ -35,11 +36,12 @@ def summary(account: Account, system: System, found: Look) -> Table:
         rows.append(("harm", _unharmed(found)))
     else:
         rate, spans = incident.damage.rate(), incident.intervals
-        ended = ", and it had not ended" if spans.ongoing else f" to {incident.harm.end:%H:%M}"
+        whole = str(Window(incident.harm.start, incident.harm.end))
+        told = f"from {incident.harm.start:%Y-%m-%d %H:%M} UTC, and it had not ended" if spans.ongoing else whole
         failed = ("failed", f"{incident.damage.sum('failed'):.0f} ({100 * (rate or 0):.2f} %)")
         slow = _slow(incident, system.params.objective.latency_ms)
         rows += [
-            ("harm", f"{incident.harm.by}, from {incident.harm.start:%H:%M}{ended}"),
+            ("harm", f"{incident.harm.by}, {told}"),
             *((("harm beside it", ", ".join(map(str, incident.harm.others))),) if incident.harm.others else ()),
             ("requests meanwhile", f"{incident.damage.sum('requests'):.0f}"),
             *((failed, slow) if "errors" in incident.harm.by else (slow, failed)),
