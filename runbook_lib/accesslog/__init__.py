@@ -12,6 +12,7 @@ What is not read is said: every answer has a `coverage` with the lines that were
 that are damaged, and intervals without a file.
 """
 
+from runbook_lib.accesslog.asking import read_access_logs, read_damage
 from runbook_lib.accesslog.bucket import BucketLogs, logs_of
 from runbook_lib.accesslog.coverage import Coverage
 from runbook_lib.accesslog.damage import Breakdown, Damage, Hurt
@@ -19,7 +20,7 @@ from runbook_lib.accesslog.duck import DuckDB
 from runbook_lib.accesslog.files import LogFile, LogSource, NoAccessLog
 from runbook_lib.accesslog.histogram import NO_GROUP, Histogram, Minute
 from runbook_lib.accesslog.local import LocalLogs
-from runbook_lib.accesslog.reading import Engine, Progress, read_access_logs, read_damage
+from runbook_lib.accesslog.reading import Engine, Progress
 from runbook_lib.accesslog.shelf import FileCount, Reject
 from runbook_lib.accesslog.window import Window
 

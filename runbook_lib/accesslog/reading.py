@@ -1,4 +1,4 @@
-"""Asking a question of an access log: which files, who counts them, and how far it has come."""
+"""A question to the files of an access log, and how far its answer has come: what every engine works on."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from runbook_lib.accesslog.coverage import Coverage, coverage_of
-from runbook_lib.accesslog.damage import Damage, as_damage
 from runbook_lib.accesslog.files import LogFile, LogSource
-from runbook_lib.accesslog.histogram import Histogram, as_histogram
-from runbook_lib.accesslog.merging import merged
-from runbook_lib.accesslog.shelf import FileCount, Shelf, shelf
-from runbook_lib.accesslog.statements import HISTOGRAM, Question, damage
+from runbook_lib.accesslog.shelf import FileCount, Shelf
+from runbook_lib.accesslog.statements import Question
 from runbook_lib.accesslog.window import Window
-from runbook_lib.errors import BadInput
-
-if TYPE_CHECKING:
-    pass
-
-MOST_BYTES = 100 << 30  # a day of a very busy service, packed: half an hour on two cores
 
 
 @dataclass(frozen=True)
@@ -133,77 +123,3 @@ class Engine(Protocol):
     """Counts the lines of files; every engine gives the same numbers."""
 
     def count(self, reading: Reading) -> Counted: ...
-
-
-def read_access_logs(
-    source: LogSource,
-    window: Window,
-    *,
-    engine: Engine | None = None,
-    cache: Path | None = None,
-    tell: Tell | None = None,
-    most_bytes: int = MOST_BYTES,
-) -> Histogram:
-    """Every request of the window, by minute, target group, status codes and milliseconds: exact whatever the engine.
-
-    Raises NoAccessLog when there is nothing to read, and BadInput when there is more than `most_bytes`.  With a
-    `cache` folder a reading that was interrupted goes on where it was.
-    """
-    with shelf(cache) as kept:
-        reading = _reading(HISTOGRAM, source, window, kept, tell, most_bytes)
-        found = _engine(engine).count(reading)
-        rows = merged(HISTOGRAM, found.rows, window, kept.work)
-        coverage = _coverage(reading, found, int(rows["n"].sum()))
-    return as_histogram(rows, window, coverage)
-
-
-def read_damage(
-    source: LogSource,
-    window: Window,
-    *,
-    slow_ms: int,
-    engine: Engine | None = None,
-    cache: Path | None = None,
-    tell: Tell | None = None,
-    most_bytes: int = MOST_BYTES,
-) -> Damage:
-    """Requests, failures and slow answers of the window by path, client, status, target, node and user agent.
-
-    Slow is an answer of a target after more than `slow_ms` milliseconds.  Raises as read_access_logs does.
-    """
-    if slow_ms < 0:
-        raise BadInput(seen=f"slow_ms {slow_ms}", wanted="milliseconds, 0 or more", next_step="correct it")
-    question = damage(slow_ms)
-    with shelf(cache) as kept:
-        reading = _reading(question, source, window, kept, tell, most_bytes)
-        found = _engine(engine).count(reading)
-        rows = merged(question, found.rows, window, kept.work)
-        # Every request has one status, so those rows hold each once; folded rows are part of the sum.
-        counted = int(rows["n"][rows.texts("dimension") == "status"].sum())
-        coverage = _coverage(reading, found, counted)
-    return as_damage(rows, window, slow_ms, coverage)
-
-
-def _reading(
-    question: Question, source: LogSource, window: Window, kept: Shelf, tell: Tell | None, most_bytes: int
-) -> Reading:
-    files = source.files(window)
-    size = sum(file.size for file in files)
-    if size > most_bytes:
-        raise BadInput(
-            where="the access log",
-            seen=f"{len(files)} files with {size / 1e9:.1f} GB in {window}",
-            wanted=f"at most {most_bytes / 1e9:.1f} GB",
-            next_step="narrow the window, or raise most_bytes; Dask and Athena share the work among machines",
-        )
-    return Reading(question, source, window, files, kept, tell)
-
-
-def _engine(named: Engine | None) -> Engine:
-    from runbook_lib.accesslog.duck import DuckDB
-
-    return named or DuckDB()
-
-
-def _coverage(reading: Reading, found: Counted, counted: int) -> Coverage:
-    return coverage_of(reading.source.place, reading.window, reading.files, found.files, counted)

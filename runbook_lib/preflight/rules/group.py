@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from runbook_lib.preflight.live import Group, Live, Service, TargetGroup
+from runbook_lib.preflight.live import TargetGroup
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.preflight.rule import Answer, Rule, judge, ok, unknown
+from runbook_lib.preflight.rules.parts import group_of, live_of, service_of
 
 STYLE = "GetDeploymentGroup: deploymentStyle"
 BALANCER = "GetDeploymentGroup: loadBalancerInfo"
@@ -15,7 +16,7 @@ WAITS = "GetDeploymentGroup: blueGreenDeploymentConfiguration"
 
 def controller(picture: Picture) -> Iterator[Answer]:
     """C1."""
-    service = _service(picture)
+    service = service_of(picture)
     remedy = "make a second service under CODE_DEPLOY: 15_move_service"
     where = "DescribeServices: deploymentController.type"
     yield judge(
@@ -25,14 +26,14 @@ def controller(picture: Picture) -> Iterator[Answer]:
 
 def style(picture: Picture) -> Iterator[Answer]:
     """C2."""
-    group = _group(picture)
+    group = group_of(picture)
     seen, wanted = f"{group.kind}, {group.option}", "BLUE_GREEN, WITH_TRAFFIC_CONTROL"
     yield judge(seen == wanted, STYLE, seen=seen, wanted=wanted, remedy="update the group's deploymentStyle")
 
 
 def balancer_form(picture: Picture) -> Iterator[Answer]:
     """C3."""
-    group = _group(picture)
+    group = group_of(picture)
     seen = f"{len(group.pair)} target groups, {len(group.production)} production listeners"
     wanted = "targetGroupPairInfoList with target groups and a production listener"
     good = bool(group.pair and group.production)
@@ -41,21 +42,21 @@ def balancer_form(picture: Picture) -> Iterator[Answer]:
 
 def platform(picture: Picture) -> Iterator[Answer]:
     """C4."""
-    group = _group(picture)
+    group = group_of(picture)
     where, remedy = "GetApplication: computePlatform", "make a new application for ECS: the platform cannot be changed"
     yield judge(group.platform == "ECS", where, seen=group.platform, wanted="ECS", remedy=remedy)
 
 
 def pair(picture: Picture) -> Iterator[Answer]:
     """C5."""
-    group = _group(picture)
+    group = group_of(picture)
     good = len(set(group.pair)) == 2
     yield judge(good, BALANCER, seen=", ".join(group.pair) or "none", wanted="two target groups", remedy="name both")
 
 
 def gradual(picture: Picture) -> Iterator[Answer]:
     """C6."""
-    live, group = _live(picture), _group(picture)
+    live, group = live_of(picture), group_of(picture)
     for arn, kind in live.balancers.items():
         seen = f"{kind} load balancer, {group.config}"
         good = kind == "application" or group.config.endswith("AllAtOnce")
@@ -66,7 +67,7 @@ def gradual(picture: Picture) -> Iterator[Answer]:
 
 def ready_wait(picture: Picture) -> Iterator[Answer]:
     """C7."""
-    group = _group(picture)
+    group = group_of(picture)
     good = group.ready_action == "STOP_DEPLOYMENT" or not group.ready_wait
     seen = f"{group.ready_action}, {group.ready_wait} minutes"
     yield judge(good, WAITS, seen=seen, wanted="a wait only with STOP_DEPLOYMENT", remedy="leave the wait out")
@@ -74,7 +75,7 @@ def ready_wait(picture: Picture) -> Iterator[Answer]:
 
 def termination(picture: Picture) -> Iterator[Answer]:
     """C8."""
-    group = _group(picture)
+    group = group_of(picture)
     good = group.ending == "TERMINATE"
     seen = f"{group.ending or 'nothing'} after {group.termination_wait} minutes"
     yield judge(good, WAITS, seen=seen, wanted="TERMINATE after a wait", remedy="use TERMINATE with a wait")
@@ -82,7 +83,7 @@ def termination(picture: Picture) -> Iterator[Answer]:
 
 def behind_listener(picture: Picture) -> Iterator[Answer]:
     """C10."""
-    live = _live(picture)
+    live = live_of(picture)
     named = {arn for route in live.routes or () for arn in route.weights}
     for group in _pair(picture):
         seen = "behind a listener or rule" if group.arn in named else "behind none"
@@ -100,7 +101,7 @@ def target_type(picture: Picture) -> Iterator[Answer]:
 
 def one_group(picture: Picture) -> Iterator[Answer]:
     """C12."""
-    service = _service(picture)
+    service = service_of(picture)
     count, where = len(service.target_groups), "DescribeServices: loadBalancers"
     yield judge(
         count == 1, where, seen=f"{count} target groups", wanted="one", remedy="make the service with the live one"
@@ -109,7 +110,7 @@ def one_group(picture: Picture) -> Iterator[Answer]:
 
 def one_balancer(picture: Picture) -> Iterator[Answer]:
     """C13."""
-    live, group = _live(picture), _group(picture)
+    live, group = live_of(picture), group_of(picture)
     listeners = {route.balancer for route in live.routes or () if route.listener in (*group.production, *group.test)}
     used = listeners | {arn for one in _pair(picture) for arn in one.balancers}
     seen, wanted = ", ".join(map(_tail, sorted(used))) or "none", "one load balancer"
@@ -120,7 +121,7 @@ def one_balancer(picture: Picture) -> Iterator[Answer]:
 
 def supported(picture: Picture) -> Iterator[Answer]:
     """C15."""
-    service = _service(picture)
+    service = service_of(picture)
     seen = f"{service.scheduling}, Service Connect {'on' if service.connects else 'off'}"
     good = service.scheduling == "REPLICA" and not service.connects
     wanted = "REPLICA, Service Connect off"
@@ -131,7 +132,7 @@ def supported(picture: Picture) -> Iterator[Answer]:
 
 def grace(picture: Picture) -> Iterator[Answer]:
     """C16: by the figures; how long the application takes to answer, only its owner knows."""
-    service = _service(picture)
+    service = service_of(picture)
     where = "DescribeServices: healthCheckGracePeriodSeconds"
     wanted = "more than the application takes until it answers"
     if not service.target_groups:
@@ -144,26 +145,9 @@ def grace(picture: Picture) -> Iterator[Answer]:
         yield ok(where, f"{service.grace} s", wanted)
 
 
-def _live(picture: Picture) -> Live:
-    assert picture.live is not None
-    return picture.live
-
-
-def _service(picture: Picture) -> Service:
-    service = _live(picture).service
-    assert service is not None
-    return service
-
-
-def _group(picture: Picture) -> Group:
-    group = _live(picture).group
-    assert group is not None
-    return group
-
-
 def _pair(picture: Picture) -> list[TargetGroup]:
-    live = _live(picture)
-    return [one for name in _group(picture).pair if (one := live.group_named(name))]
+    live = live_of(picture)
+    return [one for name in group_of(picture).pair if (one := live.group_named(name))]
 
 
 def _where(group: TargetGroup) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from runbook_lib.preflight.live import Alarm, Group, Live, Service
+from runbook_lib.preflight.live import Alarm, Group
 from runbook_lib.preflight.picture import Picture
 from runbook_lib.preflight.rule import Answer, Rule, fail, judge, ok, unknown
+from runbook_lib.preflight.rules.parts import group_of, live_of, service_of
 
 METRIC_LAG = 120  # seconds: points are visible one to three minutes after their minute (CloudWatch, as users see it)
 WAITER_MINUTES = 30  # botocore's deployment_successful: 120 tries, 15 seconds apart
@@ -23,7 +24,7 @@ SHIFT_MINUTES = {
 
 def listeners(picture: Picture) -> Iterator[Answer]:
     """D1: every listener and every rule of them leads to the group of the PRIMARY task set."""
-    live, group, service = _live(picture), _group(picture), _service(picture)
+    live, group, service = live_of(picture), group_of(picture), service_of(picture)
     primary = service.primary.target_group if service.primary else ""
     names = {one.arn: one.name for one in live.target_groups or ()}
     wanted = names.get(primary, primary) or "a PRIMARY task set"
@@ -37,7 +38,7 @@ def listeners(picture: Picture) -> Iterator[Answer]:
 
 def healthy(picture: Picture) -> Iterator[Answer]:
     """D2: whether new tasks will be healthy is not known before they run; that the present ones are, is."""
-    live, service = _live(picture), _service(picture)
+    live, service = live_of(picture), service_of(picture)
     for group in live.target_groups or ():
         if service.primary and group.arn == service.primary.target_group:
             counted = [state for state in group.states if state not in ("draining", "unused")]
@@ -49,7 +50,7 @@ def healthy(picture: Picture) -> Iterator[Answer]:
 
 def continued(picture: Picture) -> Iterator[Answer]:
     """D4."""
-    group = _group(picture)
+    group = group_of(picture)
     where = "GetDeploymentGroup: deploymentReadyOption"
     if group.ready_action != "STOP_DEPLOYMENT":
         yield ok(where, group.ready_action, "no wait, or somebody who continues")
@@ -60,7 +61,7 @@ def continued(picture: Picture) -> Iterator[Answer]:
 
 def test_listener(picture: Picture) -> Iterator[Answer]:
     """D8."""
-    group, files = _group(picture), picture.files
+    group, files = group_of(picture), picture.files
     hooks = files.appspec.root.get("Hooks") if files and files.appspec else None
     events = [item.pairs[0][0].raw for item in hooks.items if item.pairs] if hooks else []
     if "AfterAllowTestTraffic" not in events:
@@ -73,7 +74,7 @@ def test_listener(picture: Picture) -> Iterator[Answer]:
 
 def nothing_active(picture: Picture) -> Iterator[Answer]:
     """D9."""
-    active = _live(picture).active or ()
+    active = live_of(picture).active or ()
     seen = ", ".join(f"{one.id} {one.status}" for one in active) or "none"
     remedy = "wait for it, end its termination wait, or stop it"
     yield judge(not active, "ListDeployments", seen=seen, wanted="none", remedy=remedy)
@@ -81,7 +82,7 @@ def nothing_active(picture: Picture) -> Iterator[Answer]:
 
 def deploy_action(picture: Picture) -> Iterator[Answer]:
     """D10: a service of CodeDeploy's has no rolling deploy action."""
-    pipeline, service = picture.pipeline, _service(picture)
+    pipeline, service = picture.pipeline, service_of(picture)
     assert pipeline is not None
     rolling = [one for one in pipeline.rolling if one.configuration.get("ServiceName") == service.name]
     for action in (*pipeline.blue_green, *rolling):
@@ -117,7 +118,7 @@ def stable_waiter(picture: Picture) -> Iterator[Answer]:
 
 def owned_by_stack(picture: Picture) -> Iterator[Answer]:
     """E6: no stack believes to own what CodeDeploy changes."""
-    service, stack = _service(picture), _live(picture).stack
+    service, stack = service_of(picture), live_of(picture).stack
     where, wanted = f"tags of {service.name} and its listeners", "no stack that owns what CodeDeploy changes"
     remedy = "let the stack ignore the service's task definition and target group, and the listeners' actions"
     trouble = picture.trouble_with("live.stack")
@@ -151,7 +152,7 @@ def order(picture: Picture) -> Iterator[Answer]:
 
 def capacity(picture: Picture) -> Iterator[Answer]:
     """D12."""
-    service, files = _service(picture), picture.files
+    service, files = service_of(picture), picture.files
     assert files is not None
     assert files.appspec is not None
     properties = files.appspec_properties()
@@ -166,7 +167,7 @@ def capacity(picture: Picture) -> Iterator[Answer]:
 
 def network(picture: Picture) -> Iterator[Answer]:
     """D13."""
-    service, files = _service(picture), picture.files
+    service, files = service_of(picture), picture.files
     assert files is not None
     assert files.appspec is not None
     properties = files.appspec_properties()
@@ -180,7 +181,7 @@ def network(picture: Picture) -> Iterator[Answer]:
 
 def way_out(picture: Picture) -> Iterator[Answer]:
     """D14: a route out, and an address that can use it."""
-    live, service = _live(picture), _service(picture)
+    live, service = live_of(picture), service_of(picture)
     for subnet in live.subnets or ():
         where = f"DescribeRouteTables: {subnet.id}"
         if subnet.way_out is None:
@@ -195,7 +196,7 @@ def way_out(picture: Picture) -> Iterator[Answer]:
 
 def room(picture: Picture) -> Iterator[Answer]:
     """D15: free addresses for another set of tasks."""
-    live, service = _live(picture), _service(picture)
+    live, service = live_of(picture), service_of(picture)
     used = (picture.files.appspec_subnets() if picture.files else ()) or service.subnets
     free = sum(subnet.free for subnet in live.subnets or () if subnet.id in used)
     seen, wanted = f"{free} free addresses", f"at least {service.desired} for the second set of tasks"
@@ -205,7 +206,7 @@ def room(picture: Picture) -> Iterator[Answer]:
 
 def scaling(picture: Picture) -> Iterator[Answer]:
     """D16."""
-    target = _live(picture).scaling
+    target = live_of(picture).scaling
     assert target is not None
     where, wanted = "DescribeScalableTargets: SuspendedState", "suspended while traffic shifts"
     seen = "suspended" if target.suspended else f"active between {target.smallest} and {target.largest} tasks"
@@ -215,7 +216,7 @@ def scaling(picture: Picture) -> Iterator[Answer]:
 
 def desired(picture: Picture) -> Iterator[Answer]:
     """D17: within the bounds of scaling, and no task too many."""
-    live, service = _live(picture), _service(picture)
+    live, service = live_of(picture), service_of(picture)
     target = live.scaling
     seen = f"{service.desired} wanted, {service.running} running"
     wanted = f"{target.smallest} to {target.largest}" if target else "as many running as wanted"
@@ -225,7 +226,7 @@ def desired(picture: Picture) -> Iterator[Answer]:
 
 def checked_before(picture: Picture) -> Iterator[Answer]:
     """D18."""
-    group, live = _group(picture), _live(picture)
+    group, live = group_of(picture), live_of(picture)
     gradual = not group.config.endswith("AllAtOnce")
     named = {arn for route in live.routes or () for arn in route.weights}
     idle = all(one.arn in named for one in live.target_groups or ())
@@ -238,7 +239,7 @@ def checked_before(picture: Picture) -> Iterator[Answer]:
 
 def flows(picture: Picture) -> Iterator[Answer]:
     """D19."""
-    for kind in _live(picture).balancers.values():
+    for kind in live_of(picture).balancers.values():
         remedy = "wait longer before the former tasks go, and probe both groups"
         good = kind == "application"
         where = "DescribeLoadBalancers: Type"
@@ -247,7 +248,7 @@ def flows(picture: Picture) -> Iterator[Answer]:
 
 def task_sets(picture: Picture) -> Iterator[Answer]:
     """D21: a service with rolling deployments has no task sets."""
-    service = _service(picture)
+    service = service_of(picture)
     if service.controller != "CODE_DEPLOY":
         return
     seen = ", ".join(f"{one.status}" for one in service.task_sets) or "none"
@@ -258,7 +259,7 @@ def task_sets(picture: Picture) -> Iterator[Answer]:
 
 def quiet(picture: Picture) -> Iterator[Answer]:
     """D22: red ones stop the deployment; one without data is waited for."""
-    for alarm in _live(picture).alarms or ():
+    for alarm in live_of(picture).alarms or ():
         where, remedy = f"DescribeAlarms: {alarm.name}", "mend what it says, or override the group's alarms for the fix"
         if alarm.state == "INSUFFICIENT_DATA":
             yield unknown(where, alarm.state, "OK", "wait for its first data: missing data must not breach")
@@ -268,9 +269,9 @@ def quiet(picture: Picture) -> Iterator[Answer]:
 
 def fast_enough(picture: Picture) -> Iterator[Answer]:
     """D23: an alarm that begins with the shift goes off before the former tasks are gone."""
-    group = _group(picture)
+    group = group_of(picture)
     shift = SHIFT_MINUTES.get(group.config)
-    for alarm in _live(picture).alarms or ():
+    for alarm in live_of(picture).alarms or ():
         where = f"DescribeAlarms: {alarm.name}"
         takes = alarm.period * alarm.needed + METRIC_LAG
         if shift is None:
@@ -284,7 +285,7 @@ def fast_enough(picture: Picture) -> Iterator[Answer]:
 
 def both_groups(picture: Picture) -> Iterator[Answer]:
     """D24: the alarms together watch both groups, or the whole load balancer."""
-    live, group = _live(picture), _group(picture)
+    live, group = live_of(picture), group_of(picture)
     watched = {name.split("/")[1] for alarm in live.alarms or () for name in alarm.groups}
     whole = any(alarm.whole_balancer for alarm in live.alarms or ())
     where, remedy = "DescribeAlarms: Dimensions", "let an alarm cover both target groups, for they change places"
@@ -306,7 +307,7 @@ def _own(where: str, alarms: tuple[Alarm, ...]) -> Answer:
 
 def unread_alarms(picture: Picture) -> Iterator[Answer]:
     """D25."""
-    group = _group(picture)
+    group = group_of(picture)
     seen = "goes on" if group.ignores_unread_alarms else "stops"
     remedy, where = (
         "set ignorePollAlarmFailure to false",
@@ -317,7 +318,7 @@ def unread_alarms(picture: Picture) -> Iterator[Answer]:
 
 def occupies(picture: Picture) -> Iterator[Answer]:
     """A18: how long the pipeline is busy with one release."""
-    group = _group(picture)
+    group = group_of(picture)
     minutes = _minutes(group)
     where, wanted = "GetDeploymentGroup", "a configuration whose steps are known"
     if minutes is None:
@@ -328,7 +329,7 @@ def occupies(picture: Picture) -> Iterator[Answer]:
 
 def long_waits(picture: Picture) -> Iterator[Answer]:
     """E1: whoever waits has as much time as the deployment may take."""
-    group = _group(picture)
+    group = group_of(picture)
     minutes, limit = _minutes(group), picture.limit_minutes or WAITER_MINUTES
     whose = "release.limit_minutes" if picture.limit_minutes else "botocore's waiter deployment_successful"
     if minutes is None:
@@ -348,7 +349,7 @@ def _minutes(group: Group) -> int | None:
 
 def rollback(picture: Picture) -> Iterator[Answer]:
     """E2: whatever goes wrong, the former version comes back by itself."""
-    group = _group(picture)
+    group = group_of(picture)
     missing = sorted(EVENTS - group.rollback)
     seen = f"without {', '.join(missing)}" if missing else "all three events"
     remedy, where = "enable all three events", "GetDeploymentGroup: autoRollbackConfiguration"
@@ -357,30 +358,13 @@ def rollback(picture: Picture) -> Iterator[Answer]:
 
 def registered(picture: Picture) -> Iterator[Answer]:
     """E4."""
-    definition = _live(picture).definition
+    definition = live_of(picture).definition
     assert definition is not None
     where, remedy = (
         f"DescribeTaskDefinition: {definition.arn.rpartition('/')[2]}",
         "register it again before a rollback",
     )
     yield judge(definition.status == "ACTIVE", where, seen=definition.status, wanted="ACTIVE", remedy=remedy)
-
-
-def _live(picture: Picture) -> Live:
-    assert picture.live is not None
-    return picture.live
-
-
-def _service(picture: Picture) -> Service:
-    service = _live(picture).service
-    assert service is not None
-    return service
-
-
-def _group(picture: Picture) -> Group:
-    group = _live(picture).group
-    assert group is not None
-    return group
 
 
 SERVICE, GROUP, ROUTES, ALARMS = "live.service", "live.group", "live.routes", "live.alarms"
