@@ -113,6 +113,16 @@ def test_the_path_of_a_row_is_known(world: Sandbox) -> None:
     assert rows(world, asked) == [["s3://data/people/2026/03/02/b.csv.gz"]]
 
 
+def test_objects_that_the_path_excludes_are_counted_but_not_read(world: Sandbox) -> None:
+    """So a damaged one does not fail the query; joined or not, every other condition still holds."""
+    ask(world, TABLE)
+    whole = ask(world, "SELECT count(*) FROM people")["Statistics"]["DataScannedInBytes"]
+    world.client("s3").put_object(Bucket="data", Key="people/2026/03/01/c.csv.gz", Body=b"damaged")
+    asked = "SELECT name FROM people WHERE regexp_like(\"$path\", '/[ab][.]csv') AND (age = 20 OR name = 'ada')"
+    assert sorted(rows(world, asked)) == [["ada"], ["eve"]]
+    assert ask(world, asked)["Statistics"]["DataScannedInBytes"] == whole + len(b"damaged")
+
+
 def test_a_table_by_a_pattern_has_rows_of_nulls(world: Sandbox) -> None:
     """For lines that do not match (user guide, regex-serde)."""
     ask(world, REGEX)

@@ -59,9 +59,11 @@ def _fill(world: World, db: DuckDBPyConnection, tree: Any, database: str, cutoff
         if not named.db and named.name.lower() in within:
             continue
         table = _table(world.store("athena"), named, database)
-        found = _pruned(db, table, objects(world, table), _partition_terms(named, table))
+        partitions = {name for name, _ in table.partitions}
+        found = _pruned(db, table, objects(world, table), _terms(named, partitions))
         scanned += sum(one.size for one in found)
-        chosen.append((f"t{number}", table, found))
+        # Rows of other objects could not be in the answer.  Whether AWS reads and counts them is not known: they count.
+        chosen.append((f"t{number}", table, _pruned(db, table, found, _terms(named, {PATH}))))
         alias = named.alias_or_name
         named.replace(exp.to_table(f"t{number}").as_(alias, table=True))
     if cutoff is not None and scanned > cutoff:
@@ -81,16 +83,15 @@ def _table(store: AthenaStore, named: Any, default: str) -> Table:
     return store.databases[database][name]
 
 
-def _partition_terms(named: Any, table: Table) -> list[Any]:
-    """The conditions of the query around a table that speak of its partitions alone."""
+def _terms(named: Any, columns: set[str]) -> list[Any]:
+    """The conditions of the query around a table that speak of these columns alone."""
     from sqlglot import exp
 
     query = named.find_ancestor(exp.Select)
     where = query.args.get("where") if query is not None else None
-    partitions = {name for name, _ in table.partitions}
     terms = list(where.this.flatten()) if where is not None and isinstance(where.this, exp.And) else []
     terms = terms or ([where.this] if where is not None else [])
-    return [term for term in terms if _columns(term) and _columns(term) <= partitions and not term.find(exp.Query)]
+    return [term for term in terms if _columns(term) and _columns(term) <= columns and not term.find(exp.Query)]
 
 
 def _columns(term: Any) -> set[str]:
@@ -100,19 +101,20 @@ def _columns(term: Any) -> set[str]:
 
 
 def _pruned(db: DuckDBPyConnection, table: Table, found: list[Found], terms: list[Any]) -> list[Found]:
-    """The objects of the partitions that the query asks for: only these are read and paid for."""
+    """The objects that the terms hold for."""
     from sqlglot import exp
 
     if not terms or not found:
         return found
     data = {name: [one.values[place] for one in found] for place, (name, _) in enumerate(table.partitions)}
-    _make(db, "partitions", {**data, "place": [*range(len(found))]}, {**dict(table.partitions), "place": "int"})
+    data |= {PATH: [one.path for one in found], "place": [*range(len(found))]}
+    _make(db, "objects", data, {**dict(table.partitions), PATH: "string", "place": "int"})
     bare = [
         term.copy().transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
         for term in terms
     ]
-    kept = db.execute(exp.select("place").from_("partitions").where(*bare).sql(dialect="duckdb")).fetchall()
-    db.execute("DROP TABLE partitions")
+    kept = db.execute(exp.select("place").from_("objects").where(*bare).sql(dialect="duckdb")).fetchall()
+    db.execute("DROP TABLE objects")
     return [found[place] for place in sorted(place for (place,) in kept)]
 
 
