@@ -53,7 +53,8 @@ class Counts:
     """The witnesses of one question, in the order of their looks, with what had been seen at each look.
 
     Arrays have one entry a look: when (seconds since 1970), requests of green so far, and how much higher its rate of
-    bad requests was than blue's so far, at equal time. `strict` says that clients were unknown.
+    bad requests was than blue's so far, at equal time. `strict` says that clients were unknown, `slow_ms` how many
+    milliseconds a request took at least that is bad for being slow (None: the bad ones failed).
     """
 
     tally: Tally
@@ -64,6 +65,7 @@ class Counts:
     blue: Sample
     strict: bool
     notes: tuple[str, ...] = ()
+    slow_ms: float | None = None
 
 
 @dataclass(frozen=True)

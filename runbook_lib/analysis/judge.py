@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -160,7 +160,8 @@ def _count_rows(observed: Observed, settings: Settings) -> dict[str, Counts | st
     if slow_ms is None:
         return {ERRORS: errors, LATENCY: _NO_LIMIT}
     with np.errstate(invalid="ignore"):
-        return {ERRORS: errors, LATENCY: count_rows(found, rows.latency_ms > slow_ms, answered, settings)}
+        slow = count_rows(found, rows.latency_ms > slow_ms, answered, settings)
+    return {ERRORS: errors, LATENCY: replace(slow, slow_ms=slow_ms)}
 
 
 def _count_cells(observed: Observed, cells: Cells, settings: Settings) -> dict[str, Counts | str]:
@@ -172,7 +173,8 @@ def _count_cells(observed: Observed, cells: Cells, settings: Settings) -> dict[s
     errors = count_cells(cells, cells.failed, observed.weights, notes)
     if observed.slow_ms is None:
         return {ERRORS: errors, LATENCY: _NO_LIMIT}
-    return {ERRORS: errors, LATENCY: count_cells(cells, cells.slow, observed.weights, notes)}
+    slow = count_cells(cells, cells.slow, observed.weights, notes)
+    return {ERRORS: errors, LATENCY: replace(slow, slow_ms=observed.slow_ms)}
 
 
 def _count_minutes(observed: Observed, settings: Settings) -> dict[str, Counts | str]:
@@ -187,7 +189,8 @@ def _of_minutes(
     errors = count_minutes(minutes, _failed, notes)
     if slow_ms is None:
         return {ERRORS: errors, LATENCY: _NO_LIMIT}
-    return {ERRORS: errors, LATENCY: count_minutes(minutes, lambda minute: slow_requests(minute, slow_ms), notes)}
+    slow = count_minutes(minutes, lambda minute: slow_requests(minute, slow_ms), notes)
+    return {ERRORS: errors, LATENCY: replace(slow, slow_ms=slow_ms)}
 
 
 _NO_LIMIT = "no latency of blue to compare with"
@@ -238,7 +241,7 @@ def _finding(
     first = int(looks[0]) if len(looks) else None
     low, high = ratio_interval(counts.tally, confidence=settings.confidence)
     rise_high = _rise_high(counts, settings)
-    verdict, reason = _verdict(counts, name, first, rise_high, question, old, settings.least_requests)
+    verdict, reason = _verdict(counts, first, rise_high, question, old, settings.least_requests)
     green, blue = counts.green.rate, counts.blue.rate
     decided = moment(float(counts.at[first])) if first is not None else None
     return Finding(
@@ -270,26 +273,26 @@ def _enough(counts: Counts, log_won: np.ndarray, limits: _Limits) -> np.ndarray:
 
 
 def _verdict(
-    counts: Counts, name: str, first: int | None, rise_high: float, question: Question, old: str | None, least: int
+    counts: Counts, first: int | None, rise_high: float, question: Question, old: str | None, least: int
 ) -> tuple[Verdict, str]:
     green, blue = counts.green, counts.blue
     if first is not None:
-        return Verdict.FAIL, _told(counts, name)
+        return Verdict.FAIL, _told(counts)
     if old is not None:
         return Verdict.INCONCLUSIVE, old
     if min(green.requests, blue.requests) < least:
         told = f"{green.requests:.0f} requests of green and {blue.requests:.0f} of blue at equal time"
         return Verdict.INCONCLUSIVE, f"{told}: {least} of each are needed"
     if rise_high <= question.harm:
-        return Verdict.OK, f"{_told(counts, name)}; a rise of more than {rise_high:.2%} is out of the question"
+        return Verdict.OK, f"{_told(counts)}; a rise of more than {rise_high:.2%} is out of the question"
     told = f"a rise of up to {rise_high:.2%} is still possible, {question.harm:.2%} would be harm"
-    return Verdict.INCONCLUSIVE, f"{_told(counts, name)}; {told}"
+    return Verdict.INCONCLUSIVE, f"{_told(counts)}; {told}"
 
 
-def _told(counts: Counts, name: str) -> str:
+def _told(counts: Counts) -> str:
     """What there was, and the shares at equal time: those of the sums mix times at which green had little and much."""
     green, blue = counts.green, counts.blue
-    bad = "failed" if name == ERRORS else "were slow"
+    bad = "failed" if counts.slow_ms is None else f"took longer than {counts.slow_ms:.0f} ms"
     told = f"{green.bad:.0f} of {green.requests:.0f} requests of green {bad}"
     told += f", {blue.bad:.0f} of {blue.requests:.0f} of blue"
     if green.rate is None or blue.rate is None:

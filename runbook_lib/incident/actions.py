@@ -62,7 +62,8 @@ def _items(
         yield Item(f"Release commit {innocent[:7]} again once this is over", "it was taken back, and not by its fault")
     if bad_commit:
         yield Item(
-            f"Revert or mend commit {bad_commit[:7]} before Deploy is opened", "the next push would deploy it again"
+            f"Revert or mend commit {bad_commit[:7]} before anything enters Deploy",
+            "the next push would deploy it again; hands = freeze closes the way meanwhile",
         )
     slow = incident.intervals.to_detect
     if slow is None:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
-from runbook_lib import inventory
+from runbook_lib import deployment, inventory
 from runbook_lib.account import Account
 from runbook_lib.incident.told import refusal
 from runbook_lib.role import TRUSTED
 from runbook_lib.system import System
 
 # What is not there has no ids; that is no refusal.
-ABSENT = frozenset({"LoadBalancerNotFound", "ClusterNotFoundException", "ServiceNotFoundException"})
+ABSENT = frozenset(
+    {
+        "ApplicationDoesNotExistException",
+        "ClusterNotFoundException",
+        "DeploymentGroupDoesNotExistException",
+        "LoadBalancerNotFound",
+        "ServiceNotFoundException",
+    }
+)
 TAIL = re.compile(r"-[A-Za-z0-9]{6}$")  # which Secrets Manager puts behind the name of a secret in its ARN
 EC2 = "ec2.amazonaws.com"
 # Calls of EC2's that put something into a subnet, or take it away: the place stays what it was.
@@ -61,8 +70,11 @@ class Belongings:
         return _any_of(self.places)
 
 
-def read_belongings(account: Account, system: System) -> Belongings:
-    """Ask for what the names do not tell: about ten calls; what AWS refuses is said, and the rest is read."""
+def read_belongings(account: Account, system: System, *, since: datetime, until: datetime) -> Belongings:
+    """Ask for what the names do not tell: about ten calls; what AWS refuses is said, and the rest is read.
+
+    Deployments that were made between the two moments belong to it: who stops one names its id alone.
+    """
     refused: list[str] = []
 
     def ask(read: Callable[[], Any], otherwise: Any) -> Any:
@@ -76,6 +88,7 @@ def read_belongings(account: Account, system: System) -> Belongings:
             return otherwise
 
     ecs, elb = account.client("ecs"), account.client("elbv2")
+    deployments = ask(lambda: deployment.read_ids(account, system, start=since, end=until), ())
     items = ask(lambda: inventory.read_inventory(account, system.name), ())
     balancers = ask(lambda: elb.describe_load_balancers(Names=[system.balancer])["LoadBalancers"], [])
     asked = [system.service, system.rolling_service]
@@ -92,7 +105,7 @@ def read_belongings(account: Account, system: System) -> Belongings:
     places = dict.fromkeys(vpcs, "VPC") | dict.fromkeys(sorted(subnets), "subnet")
     made = {id: what for id, what in made.items() if id not in places and id != system.cluster}
     names = made | dict(_given(system)) | dict(pair for one in definitions for pair in of_definition(one))
-    names |= groups | dict(ways)
+    names |= groups | dict(ways) | dict.fromkeys(deployments, "deployment")
     told = "; ".join(dict.fromkeys(refused))
     missing = f"changes to what hangs on the system may be left out: {told}" if told else ""
     return Belongings(system.name, names, places, system.cluster, missing)

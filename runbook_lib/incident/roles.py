@@ -60,7 +60,7 @@ def tenures(
 
 
 def role_of(tenures: Sequence[Tenure], group: str, at: datetime) -> Tenure | None:
-    """The role that a group had at a moment, None when it had none."""
+    """The role that a group had at a moment, None when it had none; of a minute it is that of its beginning."""
     return next((tenure for tenure in tenures if tenure.group == group and tenure.holds(at)), None)
 
 

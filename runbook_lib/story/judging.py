@@ -97,8 +97,11 @@ def because(judgement: Judgement) -> str:
     deciding = judgement.deciding
     if deciding is not None:
         return f"{deciding.question}: {deciding.reason} ({deciding.source.name})"
-    told = [f"{one.question}: {one.reason}" for one in judgement.findings if one.verdict == judgement.verdict]
-    return "; ".join(dict.fromkeys(told)) or "nothing was measured"
+    told: dict[str, list[str]] = {}  # what several sources say alike is told once
+    for one in judgement.findings:
+        if one.verdict == judgement.verdict:
+            told.setdefault(f"{one.question}: {one.reason}", []).append(one.source.name)
+    return "; ".join(f"{said} ({', '.join(who)})" for said, who in told.items()) or "nothing was measured"
 
 
 def told(judgement: Judgement) -> dict[str, object]:

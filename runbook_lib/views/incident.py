@@ -121,7 +121,7 @@ def _series(incident: Incident, value: Any) -> dict[str, list[tuple[datetime, fl
 def _role(incident: Incident, minute: Minute) -> str | None:
     if minute.group == NO_GROUP:
         return NO_TARGET
-    tenure = role_of(incident.seen.tenures, minute.group, minute.at + MIDDLE)
+    tenure = role_of(incident.seen.tenures, minute.group, minute.at)
     return tenure.role if tenure else None
 
 

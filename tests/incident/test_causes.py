@@ -77,7 +77,8 @@ def test_versions_are_compared_by_what_hurt() -> None:
     slow = [minute(n, "b", 3000, 3, p99=0.9) for n in (12, 13, 14)]
     first = causes(facts([*blue, *slow], DEPLOYMENT))[0]
     assert (first.what, first.weight, first.clears) == (DEPENDENCY, "strong", True)
-    assert "the p99 of orders:3 reached 900 ms and that of orders:4 900 ms: alike" in first.evidence
+    alike = "alike, in the minutes in which both had traffic"
+    assert f"the p99 of orders:3 reached 900 ms and that of orders:4 900 ms: {alike}" in first.evidence
     alone = causes(facts([*quiet(), *slow], DEPLOYMENT))[0]
     assert (alone.version, alone.clears) == ("orders:4", False)
 

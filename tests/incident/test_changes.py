@@ -11,6 +11,7 @@ import pytest
 import stories
 from botocore.exceptions import ClientError
 
+from runbook_lib import deployment
 from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import belongings, evidence, look, sources
@@ -39,6 +40,12 @@ def changes(world: World, since: timedelta = timedelta(minutes=20)) -> Told:
     return trail.changes(account, system, Window(now - since, now))
 
 
+def own_of(world: World) -> Belongings:
+    account, system = world
+    now = account.clock.now()
+    return read_belongings(account, system, since=now - timedelta(days=1), until=now)
+
+
 def of(found: Belongings, what: str) -> str:
     return next(id for id, is_a in found.names.items() if is_a == what)
 
@@ -46,7 +53,7 @@ def of(found: Belongings, what: str) -> str:
 def test_changes_that_are_known_by_an_id_alone_are_told(world: World) -> None:
     """The security group of the tasks, a route and a listener hold the system's name nowhere or in an ARN alone."""
     account, system = world
-    own = read_belongings(account, system)
+    own = own_of(world)
     ec2, elb = account.client("ec2"), account.client("elbv2")
     group, table = of(own, "security group of the tasks"), of(own, "route table")
     ec2.revoke_security_group_egress(
@@ -67,6 +74,21 @@ def test_changes_that_are_known_by_an_id_alone_are_told(world: World) -> None:
     assert found.missing.startswith("1 of 4 changes in the account name nothing of this system and are left out")
 
 
+def test_whoever_stops_a_deployment_names_its_id_alone(world: World) -> None:
+    account, system = world
+    codedeploy = account.client("codedeploy")
+    last = deployment.read_deployments(account, system)[0].id
+    with pytest.raises(ClientError, match="DeploymentAlreadyCompleted"):
+        codedeploy.stop_deployment(deploymentId=last)
+    with pytest.raises(ClientError, match="DeploymentDoesNotExist"):
+        codedeploy.stop_deployment(deploymentId="d-OTHERSOWN")
+    found = changes(world)
+    assert [entry.what for entry in found.entries] == [
+        f"operator: StopDeployment {last}, refused: DeploymentAlreadyCompletedException"
+    ]
+    assert found.missing.startswith("1 of 2 changes in the account")
+
+
 def test_the_runbooks_inventory_is_no_change_of_the_service(world: World) -> None:
     """It is counted, not shown: one line for everything that a runbook makes."""
     found = changes(world, timedelta(hours=12))
@@ -77,13 +99,13 @@ def test_the_runbooks_inventory_is_no_change_of_the_service(world: World) -> Non
 
 def test_what_may_not_be_read_is_said_and_the_rest_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ECS the network of the load balancer is known all the same."""
-    account, system = world
+    account, _ = world
 
     def refuse(**_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeServices")
 
     monkeypatch.setattr(account.client("ecs"), "describe_services", refuse)
-    found = read_belongings(account, system)
+    found = own_of(world)
     assert "DescribeServices was refused: AccessDeniedException" in found.missing
     assert of(found, "security group of the load balancer").startswith("sg-")
     assert of(found, "route table").startswith("rtb-")
@@ -98,7 +120,7 @@ def test_a_system_that_is_not_there_belongs_to_nobody(world: World, monkeypatch:
         raise ClientError({"Error": {"Code": "LoadBalancerNotFound", "Message": "no"}}, "DescribeLoadBalancers")
 
     monkeypatch.setattr(account.client("elbv2"), "describe_load_balancers", absent)
-    found = read_belongings(account, system)
+    found = own_of(world)
     assert (found.missing, found.places) == ("", dict.fromkeys(found.places, "subnet"))
     assert found.names[system.project] == "build project"
 

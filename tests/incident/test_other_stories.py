@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 import stories
 
 from runbook_lib.incident.causes.facts import STRONG
-from runbook_lib.story import incident
+from runbook_lib.story import incident, judging
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +42,22 @@ def test_a_dependency_that_fails_in_both_colours_is_not_blamed_on_green() -> Non
     assert any(one.status == "Stopped" for one in found.incident.seen.deployments)
     strong = [cause for cause in found.incident.causes if cause.weight == STRONG]
     assert [cause.what for cause in strong] == ["something outside the versions: a dependency"]
-    assert "alike" in strong[0].evidence[0]
+    assert "alike, in the minutes in which both had traffic" in strong[0].evidence[0]
+    assert found.judge is not None
+    said = judging.because(found.judge().judgement)
+    assert re.findall(r"(errors|latency): [^(]+ \((.+?)\)", said) == [
+        ("errors", "metrics of the load balancer"),
+        ("latency", "metrics of the load balancer"),
+        ("errors", "access logs"),
+        ("latency", "access logs"),
+    ]
+    assert "of green took longer than " in said
+    lines = [entry.what for entry in found.incident.timeline.of("log") if "upstream timed out" in entry.what]
+    assert {version for version in ("2.0.0", "2.1.0") for line in lines if f'"{version}"' in line} == {"2.0.0", "2.1.0"}
+    chart = incident.errors(account, system, found)
+    during = [part.role for part in found.incident.damage.parts if part.phase == "during"]
+    assert f"on {during[0]}, " in chart.sentence
+    assert "on live" not in chart.sentence  # a minute has one role, in the chart and in the table
     shares = {share.what: share for share in found.incident.shares}
     held = shares["of it: green had a part of the traffic"]
     assert "ECSLinear10PercentEvery1Minutes" in held.setting
@@ -74,6 +90,8 @@ def test_a_slow_leak_is_found_although_nothing_noticed_it() -> None:
     assert "a node of the load balancer has no file though it had one before" in str(found.incident.timeline.gaps)
     assert hurt.budget.slow == requests.slow > hurt.budget.slow_allowed
     assert "of the budget of slow answers, this incident took" in str(incident.budget(account, system, found))
+    during = sum(one.requests for one in requests.served if one.phase == "during")
+    assert f"{requests.slow} of {during} in the access log" in str(incident.summary(account, system, found))
     todo = str(incident.todo(account, system, found))
     assert "smaller first steps" not in todo
     # The version is in service: the way back is its predecessor, and its commit must not come again.

@@ -45,11 +45,13 @@ def test_requests_that_find_no_target_are_harm(story: Story) -> None:
     errors = metric.read_balancer_errors(account, lb, start=harm.start, end=harm.end)
     assert errors == hurt.sum("failed") > 10_000
     assert found.incident.seen.requests is not None  # the log of the harm is read
-    assert "no target was in service" in str(incident.summary(account, system, found))
+    summary = str(incident.summary(account, system, found))
+    assert "no target was in service" in summary
+    assert "not known: no request in the access log had an answer of a target" in summary  # how many were slow
 
 
 def test_it_is_told_when_the_targets_went_and_came(story: Story) -> None:
-    """And who did it shortly before is a candidate, weakly."""
+    """And by whom: the call that takes targets out is evidence, and a candidate by itself, weakly."""
     _, _, found = story
     told = [(f"{entry.at:%H:%M}", entry.what) for entry in found.incident.timeline.of("health")]
     assert told == [
@@ -58,7 +60,10 @@ def test_it_is_told_when_the_targets_went_and_came(story: Story) -> None:
     ]
     first, *others = found.incident.causes
     assert (first.what, first.weight) == ("no target was in service", STRONG)
-    assert "14:02 orders-a: healthy targets 2 -> none" in first.evidence
+    assert first.evidence[1:] == (
+        "14:02 operator: DeregisterTargets orders-a",
+        "14:02 orders-a: healthy targets 2 -> none",
+    )
     assert any("DeregisterTargets orders-a" in cause.what for cause in others)
     assert found.bad_commit is None
 

@@ -168,6 +168,13 @@ def test_lines_alike_are_told_once_a_stretch() -> None:
     assert len(logged(1, 1, 1, every=5)) == 1
 
 
+def test_lines_of_two_versions_are_two_kinds() -> None:
+    """Which version wrote it matters; addresses, ids, durations and times do not."""
+    told = '2026-03-02T14:00:0{} {{"version": "2.{}.0", "message": "10.20.0.{} took 1.{} s, order 4f2a91bc{}"}}'
+    lines = [watching.Line(T, told.format(n, version, n, n, n)) for version in (0, 1) for n in range(3)]
+    assert [len(alike) for alike in watching.in_kinds(lines).values()] == [3, 3]
+
+
 def test_a_surge_of_lines_that_were_always_there_is_told_when_it_comes() -> None:
     """Two a minute are usual, thirty are not; it is one surge, however long it lasts."""
     assert logged(2, 2, 2, 30, 40, 30, 2) == [

@@ -24,7 +24,10 @@ def ask(facts: Facts) -> list[Cause]:
     compared = beside if len(beside) > 1 else versions
     if len(compared) > 1:
         told = _alike(facts, compared)
-        return [Cause(DEPENDENCY, STRONG, (told, *facts.where(), *_no_release(facts)), clears=True)] if told else []
+        if told is None:
+            return []
+        alike = f"{told}, in the minutes in which both had traffic" if compared is beside else told
+        return [Cause(DEPENDENCY, STRONG, (alike, *facts.where(), *_no_release(facts)), clears=True)]
     return [_alone(facts, *versions[0])] if versions else []
 
 

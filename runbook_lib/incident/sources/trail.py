@@ -13,6 +13,7 @@ from runbook_lib.accesslog.window import Window
 from runbook_lib.account import Account
 from runbook_lib.incident import links
 from runbook_lib.incident.belongings import read_belongings
+from runbook_lib.incident.sources.deployments import LONGEST
 from runbook_lib.incident.told import CALL, Entry, Told, names_in
 from runbook_lib.system import System
 
@@ -45,7 +46,7 @@ def changes(account: Account, system: System, window: Window) -> Told:
         )
     )
     found = [event for page in pages for event in page["Events"]]
-    own = read_belongings(account, system)
+    own = read_belongings(account, system, since=window.start - LONGEST, until=window.end)
     ours: list[Entry] = []
     left = books = 0
     for event in (event for event in found if event["EventName"] not in NOISE):

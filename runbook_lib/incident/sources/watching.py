@@ -26,7 +26,9 @@ MOST_TEXT = 200  # letters of a line
 MOST_STRETCHES = 100
 QUIET = timedelta(minutes=5)  # without a line of its kind: the next one begins another stretch
 SURGE, AT_LEAST = 5.0, 10  # times the usual lines in a minute, and lines in it, that make a surge
-NUMBERS = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", re.IGNORECASE)
+# What lines alike may differ in; not in a version's number (three parts): who wrote a line is worth knowing.
+VERSION = r"(?<![\d.])\d{1,4}\.\d{1,4}\.\d{1,6}(?![\d.])"
+NUMBERS = re.compile(rf"({VERSION})|0x[0-9a-f]+|[0-9a-f]{{8,}}|\d+", re.IGNORECASE)
 
 
 def alarms(account: Account, system: System, window: Window) -> Told:
@@ -54,7 +56,7 @@ class Line:
     @property
     def kind(self) -> str:
         """What lines alike have in common."""
-        return NUMBERS.sub("#", self.text)
+        return NUMBERS.sub(lambda found: found[1] or "#", self.text)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Stretch:
 
 
 def errors(account: Account, system: System, window: Window) -> Told:
-    """Log lines at error level; lines that differ in numbers alone are one entry for each stretch of them."""
+    """Log lines at error level; those that differ in numbers alone, versions apart, are one entry a stretch."""
     client = account.client("logs")
     try:
         pages = client.get_paginator("filter_log_events").paginate(
@@ -120,7 +122,7 @@ def _change(system: System, item: Mapping[str, Any]) -> Entry:
 
 
 def in_kinds(lines: Iterable[Line]) -> dict[str, list[Line]]:
-    """Lines that differ in numbers alone, by what they have in common; each kind by time."""
+    """Lines that differ in numbers alone (not in versions), by what they have in common; each kind by time."""
     found: dict[str, list[Line]] = {}
     for line in sorted(lines, key=lambda line: line.at):
         found.setdefault(line.kind, []).append(line)

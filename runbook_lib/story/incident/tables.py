@@ -226,7 +226,10 @@ def _slow(incident: Incident, limit_ms: float) -> tuple[str, str]:
     """The slow answers where an access log tells them, else the worst p99."""
     seen = incident.seen.requests
     if seen is not None:
-        many = sum(one.requests for one in seen.served if one.phase == "during")
-        return f"slower than {seen.slow_ms} ms", f"{seen.slow} ({100 * seen.slow / many if many else 0:.2f} %)"
+        during = [one for one in seen.served if one.phase == "during"]
+        many, label = sum(one.requests for one in during), f"slower than {seen.slow_ms} ms"
+        if all(one.p50 is None for one in during):
+            return label, "not known: no request in the access log had an answer of a target"
+        return label, f"{seen.slow} of {many} in the access log ({100 * seen.slow / many:.2f} %)"
     p99 = max((m.p99 or 0 for m in incident.harm.minutes), default=0.0) if incident.harm else 0.0
     return "worst p99 of a minute", f"{1000 * p99:.0f} ms, {limit_ms:g} ms are promised"
