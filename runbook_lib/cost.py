@@ -67,8 +67,18 @@ def tasks(system: System, count: float, hours: float = HOURS, *, size: TaskSize 
         else (prices.fargate_vcpu_hour, prices.fargate_gb_hour)
     )
     each = size.cpu_units / 1024 * vcpu + size.memory_mib / 1024 * gigabyte
-    address = prices.public_ipv4_hour if system.params.network.egress == "public_ip" else 0.0
+    address = prices.public_ipv4_hour if _addressed(system) else 0.0
     return count * hours * (each + address)
+
+
+def basis(system: System, size: TaskSize) -> str:
+    """By which prices `tasks` reckons, and that it holds an address of each task, where each has a public one."""
+    addresses = ", a public IPv4 address for each task included" if _addressed(system) else ""
+    return f"the prices of {system.params.prices.as_of} for {'ARM' if size.arm else 'x86'}{addresses}"
+
+
+def _addressed(system: System) -> bool:
+    return system.params.network.egress == "public_ip"
 
 
 def usd(amount: float) -> str:

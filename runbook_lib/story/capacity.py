@@ -164,8 +164,7 @@ def cost(account: Account, system: System, found: Look) -> Table:
         (f"the second environment of one, {_tasks(found.tasks)} for so long", _each(each)),
         ("the second environments of a month", _monthly(found, len(spans), each)),
     ]
-    title = f"Cost, by the prices of {system.params.prices.as_of} for {'ARM' if size.arm else 'x86'}"
-    return table(title, [{"what": what, "takes": takes} for what, takes in rows])
+    return table(f"Cost, by {prices.basis(system, size)}", [{"what": what, "takes": takes} for what, takes in rows])
 
 
 def sizes(account: Account, system: System, found: Look) -> Table:

@@ -108,7 +108,7 @@ def second_environment(account: Account, system: System, outlook: Outlook) -> Ta
     rows = [
         ("tasks", f"{outlook.tasks} more of {outlook.size}"),
         ("both stand", f"{60 * outlook.hours:.0f} min, {wait}"),
-        ("cost", f"{cost.usd(outlook.usd)}, by the prices of {system.params.prices.as_of}"),
+        ("cost", f"{cost.usd(outlook.usd)}, by {cost.basis(system, outlook.size)}"),
         ("addresses", f"{outlook.tasks} of {outlook.addresses} free ones"),
     ]
     title = "The second environment of the next release"

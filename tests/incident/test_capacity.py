@@ -322,7 +322,11 @@ def test_arm_has_prices_of_its_own(world: World) -> None:
     each = prices.fargate_arm_vcpu_hour + 2 * prices.fargate_arm_gb_hour + prices.public_ipv4_hour
     assert cost.tasks(system, 3, 10, size=size) == pytest.approx(30 * each)
     arm = replace(found, usage=replace(found.usage, size=replace(found.usage.size, arm=True)))
-    assert story.cost(account, system, arm).title.endswith("for ARM")
+    assert " for ARM, a public IPv4 address for each task included" in story.cost(account, system, arm).title
+    network = system.params.network.model_copy(update={"egress": "nat"})
+    behind_nat = replace(system, params=system.params.model_copy(update={"network": network}))
+    assert cost.tasks(behind_nat, 3, 10, size=size) == pytest.approx(30 * (each - prices.public_ipv4_hour))
+    assert story.cost(account, behind_nat, arm).title.endswith(" for ARM")
     assert all(row[0].endswith("ARM") for row in story.sizes(account, system, arm).rows)
 
 
