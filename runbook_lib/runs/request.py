@@ -12,6 +12,8 @@ from runbook_lib.errors import BadInput
 from runbook_lib.runs.notebook import COMMON, Notebook, Parameter
 from runbook_lib.suggest import did_you_mean
 
+# Parameters of the notebooks' own that are paths: meant as seen from here, while the kernel runs in their folder.
+PATHS = ("report", "saved")
 NAMED = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 
 
@@ -45,12 +47,11 @@ def prepare(notebook: Notebook, *, params_file: str, settings: Sequence[str] = (
     known = {parameter.name: parameter for parameter in notebook.own}
     for key, text in _pairs(settings):
         if key in known:
-            own[key] = own_value(known[key], text)
+            own[key] = own_value(known[key], _from_here(text) if key in PATHS else text)
         else:
             overrides[key] = _override(notebook, key, text)
     if "application" in overrides:
-        # As seen from here: the kernel runs in the notebook's folder.
-        overrides["application"] = str(Path(overrides["application"]).resolve())
+        overrides["application"] = _from_here(overrides["application"])
     chosen = params.load(params_file, overrides)
     if chosen.application:
         application.read(chosen.application)
@@ -79,8 +80,13 @@ def own_value(parameter: Parameter, text: str) -> Any:
     return value
 
 
+def _from_here(path: str) -> str:
+    """A path as the kernel finds it too, which runs in the notebook's folder; an empty one is none."""
+    return str(Path(path).expanduser().resolve()) if path else path
+
+
 def _named(notebook: Notebook, params_file: str) -> str:
-    """The parameter file as the kernel finds it too: it runs in the notebook's folder, and we may not."""
+    """The parameter file as the kernel finds it too."""
     found = params.find(params_file).resolve()
     beside = notebook.path.resolve().parent.parent / "params"
     return found.stem if found.parent == beside else str(found)

@@ -273,6 +273,23 @@ def test_the_report_of_an_earlier_look_lies_with_the_run_that_writes_it(story: S
     assert [path.name for path in earlier.parent.iterdir()] == [evidence.NAME]
 
 
+def test_what_cannot_be_done_at_the_end_is_refused_at_the_beginning(story: Story, tmp_path: Path) -> None:
+    """A word of the hands, a folder for the report: before an hour of log is read."""
+    account, system, found = story
+    with pytest.raises(BadInput, match="show, freeze, unfreeze"):
+        incident.accept(account, system, "thaw", "")
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    for folder in (taken, taken / "below"):
+        with pytest.raises(BadInput, match=rf"report {folder}.*a folder that can be written"):
+            incident.accept(account, system, "show", str(folder))
+        with pytest.raises(BadInput, match="lies beside this run's journal"):
+            incident.write_report(account, system, found, str(folder))
+    incident.accept(account, system, "show", "")
+    incident.accept(account, system, "freeze", str(tmp_path / "new" / "one"))
+    assert (tmp_path / "new" / "one").is_dir()
+
+
 def test_a_file_that_is_no_look_is_refused(story: Story, tmp_path: Path) -> None:
     """With its name, and what is wrong in it."""
     path = tmp_path / evidence.NAME

@@ -30,6 +30,20 @@ def test_dotted_keys_overrule_the_parameter_file(workplace: Path, fixtures: Path
     assert made.overrides == {"release.traffic": "canary", "account": "012345678901"}
 
 
+def test_paths_are_meant_as_seen_from_here(workplace: Path) -> None:
+    """The kernel runs in the notebook's folder, where a typed `runs/...` would lead elsewhere; an empty one is none."""
+    known = notebook.read(Path(__file__).parents[2] / "notebooks" / "60_post_incident.ipynb")
+    assert set(request.PATHS) <= {parameter.name for parameter in known.own}
+    settings = ("saved=runs/1/incident.json", "report=~/out", "since=2026-03-02T14:00")
+    made = request.prepare(known, params_file="plain", settings=settings)
+    assert made.own == {
+        "saved": str(workplace.resolve() / "runs/1/incident.json"),
+        "report": str(Path.home().resolve() / "out"),
+        "since": "2026-03-02T14:00",
+    }
+    assert request.prepare(known, params_file="plain", settings=("report=",)).own == {"report": ""}
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [

@@ -2,7 +2,7 @@
 
 from runbook_lib.story.incident.hands import check_hands, plan_hands
 from runbook_lib.story.incident.looked import Look, find_window, read
-from runbook_lib.story.incident.report import document, write_report
+from runbook_lib.story.incident.report import accept, document, write_report
 from runbook_lib.story.incident.tables import (
     budget,
     causes,
@@ -27,6 +27,7 @@ from runbook_lib.story.incident.tables import (
 
 __all__ = [
     "Look",
+    "accept",
     "budget",
     "causes",
     "changed",

@@ -12,6 +12,7 @@ from runbook_lib.story import delivery
 from runbook_lib.story.incident.looked import Look
 from runbook_lib.system import System
 
+WORDS = ("show", "freeze", "unfreeze")
 ANOTHER = "Is the head of the branch another commit than the bad one?"
 AGAIN = "Which files that the bad commit changed were changed since?"
 REMEDY = "revert or mend it first: opening the way would deploy it again"
@@ -19,12 +20,17 @@ REMEDY = "revert or mend it first: opening the way would deploy it again"
 
 def plan_hands(account: Account, system: System, found: Look, hands: str) -> Plan:
     """What the hands are to do: freeze (no run may enter Deploy), unfreeze, or nothing but show."""
+    known(hands)
     plans = {"show": _plan_nothing, "freeze": _plan_freeze, "unfreeze": _plan_unfreeze}
-    if hands not in plans:
-        raise BadInput(
-            where="hands", seen=repr(hands), wanted=", ".join(plans), next_step="correct the parameter hands"
-        )
     return plans[hands](account, system, found)
+
+
+def known(hands: str) -> None:
+    """Refuse a word that is none of WORDS."""
+    if hands not in WORDS:
+        raise BadInput(
+            where="hands", seen=repr(hands), wanted=", ".join(WORDS), next_step="correct the parameter hands"
+        )
 
 
 def check_hands(account: Account, system: System, found: Look, hands: str) -> Checks:

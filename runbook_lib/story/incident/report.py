@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from runbook_lib.account import Account
+from runbook_lib.errors import BadInput
 from runbook_lib.incident.redact import Redactor
 from runbook_lib.story.incident import tables
+from runbook_lib.story.incident.hands import known
 from runbook_lib.story.incident.looked import Look
 from runbook_lib.system import System
 from runbook_lib.table import Table, table
@@ -25,10 +27,27 @@ def write_report(account: Account, system: System, found: Look, folder: str = ""
     if not folder and not found.folder:
         why = "nowhere: this run keeps no evidence; name a folder with report, or use `runbook run` or `make lab`"
         return table("Written", [{"file": "-", "what": why}])
-    kept = Path(folder or found.folder)
-    paths = document(account, system, found).write(kept, "incident")
+    kept, whole = Path(folder or found.folder), document(account, system, found)
+    try:
+        paths = whole.write(kept, "incident")
+    except OSError as error:
+        raise _unwritable(kept, error) from None
     kinds = {".html": "page, opens without a network", ".md": "the same as Markdown", ".png": "chart of the Markdown"}
     return table("Written", [{"file": path.name, "what": kinds[path.suffix]} for path in paths])
+
+
+def accept(account: Account, system: System, hands: str, report: str) -> None:
+    """Refuse a word for the hands, or a folder for the report, that cannot be; the folder is made.
+
+    Long before either is used: an hour of access log is read in between.
+    """
+    del account, system
+    known(hands)
+    if report:
+        try:
+            Path(report).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(Path(report), error) from None
 
 
 def document(account: Account, system: System, found: Look) -> Document:
@@ -69,6 +88,15 @@ def _rejected(found: Look, hide: Redactor) -> tuple[Table, ...]:
         return ()
     shown = replace(seen, rejects=tuple(replace(one, sample=hide.line(one.sample)) for one in seen.rejects))
     return (shown.rejected_table(),)
+
+
+def _unwritable(folder: Path, error: OSError) -> BadInput:
+    return BadInput(
+        where=f"report {folder}",
+        seen=error.strerror or str(error),
+        wanted="a folder that can be written",
+        next_step="name another folder with report, or none: then it lies beside this run's journal",
+    )
 
 
 def _hidden(hide: Redactor, chart: charts.Chart) -> charts.Chart:
