@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from runbook_lib.account import Account
 from runbook_lib.check import Check, ask
 from runbook_lib.planning import change
@@ -98,11 +100,12 @@ class Deployment:
 
 
 def read_deployments(account: Account, system: System, *, most: int = 20) -> tuple[Deployment, ...]:
-    """The group's latest deployments, newest first, without their events."""
+    """The group's latest deployments, newest first, without their events; none of a group that is not there."""
     client = account.client("codedeploy")
-    ids = client.list_deployments(applicationName=system.deploy_application, deploymentGroupName=system.deploy_group)[
-        "deployments"
-    ][:most]
+    try:
+        ids = client.list_deployments(**_of_group(system))["deployments"][:most]
+    except _absent(client):
+        return ()
     found = client.batch_get_deployments(deploymentIds=ids)["deploymentsInfo"] if ids else []
     deployments = [_deployment(info) for info in found]
     return tuple(sorted(deployments, key=lambda deployment: deployment.created, reverse=True))
@@ -110,16 +113,23 @@ def read_deployments(account: Account, system: System, *, most: int = 20) -> tup
 
 def read_ids(account: Account, system: System, *, start: datetime, end: datetime | None = None) -> tuple[str, ...]:
     """The ids of the group's deployments that were made between two moments, or since the first."""
-    pages = (
-        account.client("codedeploy")
-        .get_paginator("list_deployments")
-        .paginate(
-            applicationName=system.deploy_application,
-            deploymentGroupName=system.deploy_group,
-            createTimeRange={"start": start} | ({"end": end} if end else {}),
-        )
-    )
-    return tuple(found for page in pages for found in page["deployments"])
+    client = account.client("codedeploy")
+    made = {"start": start} | ({"end": end} if end else {})
+    pages = client.get_paginator("list_deployments").paginate(**_of_group(system), createTimeRange=made)
+    try:
+        return tuple(found for page in pages for found in page["deployments"])
+    except _absent(client):
+        return ()
+
+
+def _of_group(system: System) -> dict[str, str]:
+    return {"applicationName": system.deploy_application, "deploymentGroupName": system.deploy_group}
+
+
+def _absent(client: Any) -> tuple[type[ClientError], ...]:
+    """What CodeDeploy says of a group that is not there: before it is made, and while everything is torn down."""
+    known = client.exceptions
+    return (known.ApplicationDoesNotExistException, known.DeploymentGroupDoesNotExistException)
 
 
 def read_deployments_since(account: Account, system: System, start: datetime) -> tuple[Deployment, ...]:

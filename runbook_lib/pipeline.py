@@ -106,9 +106,12 @@ def read_former_definition(account: Account, system: System, version: int) -> di
 
 
 def read_executions(account: Account, system: System, *, most: int = 20) -> tuple[Execution, ...]:
-    """The latest runs, newest first, without their actions."""
+    """The latest runs, newest first, without their actions; none of a pipeline that is not there."""
     client = account.client("codepipeline")
-    found = client.list_pipeline_executions(pipelineName=system.pipeline, maxResults=most)
+    try:
+        found = client.list_pipeline_executions(pipelineName=system.pipeline, maxResults=most)
+    except client.exceptions.PipelineNotFoundException:
+        return ()
     return tuple(_execution(summary) for summary in found["pipelineExecutionSummaries"])
 
 

@@ -231,7 +231,9 @@ def check_settled(service: Service | None, name: str) -> Check:
         bool(service and service.settled),
         seen=seen,
         wanted="every wanted task running, nothing under way",
-        remedy="read its events; wait, or stop what is under way",
+        remedy="read its events; wait, or stop what is under way"
+        if service
+        else "run the runbooks before this one, or correct name and region in the parameter file",
     )
 
 

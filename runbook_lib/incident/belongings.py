@@ -16,15 +16,7 @@ from runbook_lib.role import TRUSTED
 from runbook_lib.system import System
 
 # What is not there has no ids; that is no refusal.
-ABSENT = frozenset(
-    {
-        "ApplicationDoesNotExistException",
-        "ClusterNotFoundException",
-        "DeploymentGroupDoesNotExistException",
-        "LoadBalancerNotFound",
-        "ServiceNotFoundException",
-    }
-)
+ABSENT = frozenset({"LoadBalancerNotFound", "ClusterNotFoundException", "ServiceNotFoundException"})
 TAIL = re.compile(r"-[A-Za-z0-9]{6}$")  # which Secrets Manager puts behind the name of a secret in its ARN
 EC2 = "ec2.amazonaws.com"
 # Calls of EC2's that put something into a subnet, or take it away: the place stays what it was.

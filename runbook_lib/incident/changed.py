@@ -43,15 +43,18 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Di
 
 
 def read_commit_files(account: Account, system: System, before: str, after: str) -> tuple[str, ...] | None:
-    """The paths in which two commits differ; None where the source is none of CodeCommit's."""
+    """The paths in which two commits differ; None where the source is none of CodeCommit's, or is gone."""
     if system.from_git_host:
         return None
-    pages = (
-        account.client("codecommit")
-        .get_paginator("get_differences")
-        .paginate(repositoryName=system.repository, beforeCommitSpecifier=before, afterCommitSpecifier=after)
+    client = account.client("codecommit")
+    pages = client.get_paginator("get_differences").paginate(
+        repositoryName=system.repository, beforeCommitSpecifier=before, afterCommitSpecifier=after
     )
-    found = [difference for page in pages for difference in page["differences"]]
+    gone = (client.exceptions.RepositoryDoesNotExistException, client.exceptions.CommitDoesNotExistException)
+    try:
+        found = [difference for page in pages for difference in page["differences"]]
+    except gone:
+        return None
     return tuple(sorted({(one.get("afterBlob") or one["beforeBlob"])["path"] for one in found}))
 
 

@@ -42,7 +42,7 @@ def measure(account: Account, system: System, lb: Balancer, window: Window) -> M
     end = min(window.end, metric.closed(account.clock.now(), lag=LAG))
     if lb.arn is None or end <= window.start:
         metrics = Metrics(window.start, end, ())
-        return Measured(metrics, None, _told(account, metrics, None, window))
+        return Measured(metrics, None, _told(account, metrics, None, window, _gone(system, lb)))
     names = (system.rolling_target_group, *system.target_groups)
     with _wanted(account, "cloudwatch:GetMetricData"):
         found = metric.read_metrics(account, lb, names, start=window.start - BEFORE, end=end)
@@ -53,7 +53,7 @@ def measure(account: Account, system: System, lb: Balancer, window: Window) -> M
     metrics, usual = whole.between(window.start, end), harm.usual_of(whole.between(whole.start, window.start))
     many = sum(one.requests or 0 for one in lost if one.at >= window.start) if others else 0
     doubt = f"{many:.0f} requests found no target; whose they were is not known: {', '.join(others)} is served too"
-    return Measured(metrics, usual, _told(account, metrics, usual, window, doubt if many else ""))
+    return Measured(metrics, usual, _told(account, metrics, usual, window, doubt if many else "", _gone(system, lb)))
 
 
 def health(system: System, measured: Metrics, window: Window) -> Told:
@@ -103,6 +103,13 @@ def _wanted(account: Account, permission: str) -> Iterator[None]:
             wanted=f"{permission} for {account.who}",
             next_step="let it be read: without metrics nothing says which minutes hurt",
         ) from error
+
+
+def _gone(system: System, lb: Balancer) -> str:
+    """What is not there any more: metrics go by an id that a new one of the same name has not."""
+    gone = [] if lb.arn else [f"load balancer {system.balancer}"]
+    gone += [f"target group {name}" for name in system.target_groups if name not in lb.groups]
+    return f"what was measured is not found of {', '.join(gone)}: there is none of that name now" if gone else ""
 
 
 def _told(account: Account, measured: Metrics, usual: Usual | None, window: Window, *doubts: str) -> Told:

@@ -72,13 +72,14 @@ def retrospective(account: Account, system: System, deployment_id: str) -> Past:
     bucket keeps them. Where one of the two is missing, the other one is judged alone.
     """
     found = deployment.read_deployment(account, system, deployment_id)
-    pair = balancer.read_pair(account, system)
+    lb = balancer.read_balancer(account, system)
     end = min(found.completed or account.clock.now(), metric.closed(account.clock.now(), lag=LAG))
-    live = balancer.read_listeners(account, system, pair).live() or system.target_groups[0]
-    who = axis.roles(found, live, system.target_groups)
-    read = metric.read_metrics(account, pair, sorted(pair.groups), start=found.created - BASELINE, end=end)
+    who = axis.roles(found, lb.live() or system.target_groups[0], system.target_groups)
+    known = sorted(name for name in system.target_groups if name in lb.groups)
+    start = found.created - BASELINE
+    read = metric.read_metrics(account, lb, known, start=start, end=end) if lb.arn else Metrics(start, end, ())
     minutes = _comparable(read, who, found)
-    logs = logged.read(account, pair, who, found, end, slow_ms=_blue_p95(minutes))
+    logs = logged.read(account, lb, who, found, end, slow_ms=_blue_p95(minutes))
     observed = [Observed(analysis.METRICS, until=end, minutes=minutes)]
     if logs.observed is not None:
         observed.append(logs.observed)

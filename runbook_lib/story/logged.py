@@ -81,6 +81,8 @@ def read(
 
     if lb.arn is None:
         return Logged(None, ("there is no load balancer",))
+    if gone := [name for name in (who.blue, who.green) if name not in lb.groups]:
+        return Logged(None, (f"there is no target group {' and no '.join(gone)}",))
     began = found.began("AllowTraffic")
     if began is None:
         return Logged(None, ("no production traffic was moved",))

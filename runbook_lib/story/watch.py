@@ -176,8 +176,19 @@ def events_table(found: Deployment) -> Table:
     return table("Lifecycle events", rows, ("event", "status", "began", "took", "message"))
 
 
-def history(account: Account, system: System) -> Table:
-    """The latest deployments, newest first."""
+def history(account: Account, system: System, *, needed: bool = True) -> Table:
+    """The latest deployments, newest first; raises CheckFailed for a service that CodeDeploy does not know.
+
+    Not so when it is not `needed`: what was looked at before can be read again when everything is torn down.
+    """
+    known = deployment.read_deployments(account, system)
+    if needed and not known and deployment_group.read_group(account, system) is None:
+        raise CheckFailed(
+            where="the service",
+            seen=f"no deployment group {system.deploy_group} in CodeDeploy's application {system.deploy_application}",
+            wanted="a service behind CodeDeploy",
+            next_step="move it there first, as 00_start_here shows, or correct name and region in the parameter file",
+        )
     rows = [
         {
             "deployment": found.id,
@@ -187,7 +198,7 @@ def history(account: Account, system: System) -> Table:
             "rolls back": found.rolls_back,
             "error": (found.error or "").partition(":")[0] or None,
         }
-        for found in deployment.read_deployments(account, system)
+        for found in known
     ]
     return table("Deployments", rows, ("deployment", "began", "status", "made by", "rolls back", "error"))
 

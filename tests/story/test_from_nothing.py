@@ -1,0 +1,45 @@
+"""Before CodeDeploy knows the service, and while everything goes again: reads of deployments meet no group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import story_stage
+
+from runbook_lib import begin, deployment, step
+from runbook_lib.account import Account
+from runbook_lib.errors import CheckFailed
+from runbook_lib.story import teardown, watch
+
+
+def test_a_service_that_codedeploy_does_not_know_is_refused_with_the_way_there() -> None:
+    """An engineer who opens 50, 60 or 70 before the move is told so, and not in AWS's words."""
+    run = begin("60_post_incident", story_stage.PARAMS, {}, world="rolling")
+    assert deployment.read_deployments(run.account, run.system) == ()
+    with pytest.raises(CheckFailed, match=r"no deployment group orders-bg .*application orders.*00_start_here") as told:
+        run.look(watch.history)
+    assert told.value.exit_code == 3
+
+
+def test_a_group_without_a_deployment_is_no_error() -> None:
+    run = begin("50_watch", story_stage.PARAMS, {}, world="moved")
+    assert watch.history(run.account, run.system).rows == ()
+
+
+def test_a_tear_down_is_planned_anew_after_a_kill_behind_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resource is gone, and the inventory does not know it yet."""
+    run = begin("90_tear_down", story_stage.PARAMS, {}, world="bluegreen")
+    called, left = step._call, []
+
+    def call(one: step.Step, account: Account) -> Mapping[str, Any]:
+        answer = called(one, account)
+        left.append(len(teardown.plan_teardown(run.account, run.system, delete_source=True).needed))
+        return answer
+
+    monkeypatch.setattr(step, "_call", call)
+    run.apply(teardown.plan_teardown(run.account, run.system, delete_source=True))
+    assert len(left) > 40
+    assert left[-1] == 0
+    assert left == sorted(left, reverse=True)
