@@ -14,7 +14,7 @@ from runbook_lib.check import Verdict
 from runbook_lib.errors import CheckFailed
 from runbook_lib.incident import evidence
 from runbook_lib.incident.causes.facts import STRONG
-from runbook_lib.story import chapters, incident, teardown, watch
+from runbook_lib.story import capacity, chapters, forecasting, incident, teardown, watch
 from runbook_lib.story.incident import Look
 from runbook_lib.system import System
 
@@ -66,6 +66,9 @@ def test_what_was_deleted_is_named_and_the_rest_is_told() -> None:
     told = everything(account, system, found)
     assert gone.format("load balancer orders, target group orders-b") in told
     assert "INCONCLUSIVE" in told
+    assert forecasting.read_outlook(account, system).forecast is None
+    with pytest.raises(CheckFailed, match="no load balancer orders"):
+        capacity.read(account, system, 1)
     assert any("DeleteLoadBalancer" in entry.what for entry in found.incident.timeline.of("change"))
 
 
