@@ -21,6 +21,7 @@ from runbook_lib.sandbox.traffic.live.ports import Ports
 from runbook_lib.sandbox.traffic.live.tally import LoadTally
 
 RATE = 50.0
+LATE = 0.5  # seconds by which a busy machine may answer one after a later one
 
 
 class Server(ThreadingHTTPServer):
@@ -64,7 +65,7 @@ def sent(folder: Path, url: str, seconds: float) -> list[list[Any]]:
         load.send_to(url)
         lines: list[list[Any]] = []
         end = time.monotonic() + seconds + 10
-        while time.monotonic() < end and not (lines and lines[-1][0] > lines[0][0] + seconds):
+        while time.monotonic() < end and not (lines and lines[-1][0] > lines[0][0] + seconds + LATE):
             time.sleep(0.05)
             lines += [json.loads(line) for line in load.lines()]
     finally:
@@ -95,7 +96,7 @@ def test_a_server_that_stands_still_holds_nobody_back(tmp_path: Path) -> None:
     assert len(found) == pytest.approx(1.5 * RATE, rel=0.15)
     slow = [line[1] for line in found if line[1] > 200]
     assert len(slow) > 0.5 * RATE  # of those due in the second of standing still
-    assert max(slow) == pytest.approx(1000, abs=300)
+    assert max(slow) >= 1000  # the first one's, which was due before the server had it
 
 
 def test_nobody_there_is_a_failed_request(tmp_path: Path) -> None:
