@@ -50,6 +50,10 @@ class Balancer:
             return None
         return max(self.production.weights, key=lambda name: self.production.weights[name])  # type: ignore[union-attr]
 
+    def group(self, name: str) -> TargetGroup:
+        """The target group of that name; where there is none, one without an ARN and without targets."""
+        return self.groups.get(name) or TargetGroup(name, "", 0, ())
+
     @property
     def dimension(self) -> str:
         """How metrics name it: app/<name>/<id>."""
@@ -76,8 +80,15 @@ def read_balancer(account: Account, system: System) -> Balancer:
 
 
 def read_pair(account: Account, system: System) -> Balancer:
-    """The pair of target groups and their load balancer by name, without targets and listeners: one call."""
-    found = account.client("elbv2").describe_target_groups(Names=list(system.target_groups))["TargetGroups"]
+    """The pair of target groups and their load balancer by name, without targets and listeners: one call.
+
+    Where one of the two is gone, nothing is found of either.
+    """
+    elb = account.client("elbv2")
+    try:
+        found = elb.describe_target_groups(Names=list(system.target_groups))["TargetGroups"]
+    except elb.exceptions.TargetGroupNotFoundException:
+        found = []
     groups = {
         one["TargetGroupName"]: TargetGroup(one["TargetGroupName"], one["TargetGroupArn"], 0, ()) for one in found
     }
@@ -87,6 +98,8 @@ def read_pair(account: Account, system: System) -> Balancer:
 
 def read_listeners(account: Account, system: System, known: Balancer) -> Balancer:
     """The same load balancer with its production and test listener as they are now: one call."""
+    if known.arn is None:
+        return known
     names = {group.arn: name for name, group in known.groups.items()}
     found = account.client("elbv2").describe_listeners(LoadBalancerArn=known.arn)["Listeners"]
     listeners = {

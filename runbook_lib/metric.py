@@ -78,9 +78,12 @@ class Metrics:
 def read_metrics(
     account: Account, balancer: Balancer, groups: Iterable[str], *, start: datetime, end: datetime
 ) -> Metrics:
-    """The closed minutes of these target groups between two times: one GetMetricData call (and its pages)."""
+    """The closed minutes of these target groups between two times: one GetMetricData call (and its pages).
+
+    None where the load balancer is gone, and of a target group that is: metrics go by ids that nobody knows then.
+    """
     start = start.replace(second=0, microsecond=0)
-    names = [name for name in groups if name in balancer.groups]
+    names = [name for name in groups if name in balancer.groups and balancer.arn]
     ids = {f"m{g}_{series}": (name, series) for g, name in enumerate(names) for series in SERIES}
     if not ids:
         return Metrics(start, end, ())

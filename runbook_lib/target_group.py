@@ -115,11 +115,12 @@ def group_ref(name: str) -> Ref:
 
 def check_targets(group: TargetGroup, *, wanted: int) -> Check:
     """Does every target of the group pass its health check, and are there as many as wanted?"""
-    seen = ", ".join(f"{target.state}" + (f" ({target.reason})" if target.reason else "") for target in group.targets)
+    told = ", ".join(f"{target.state}" + (f" ({target.reason})" if target.reason else "") for target in group.targets)
+    seen = f"{group.healthy} healthy of {group.counted}: {told or 'no targets'}"
     return ask(
         f"Does every target of {group.name} pass its health check?",
         group.healthy >= wanted and group.healthy == group.counted,
-        seen=f"{group.healthy} healthy of {group.counted}: {seen or 'no targets'}",
+        seen=seen if group.arn else "no such target group",
         wanted=f"{wanted} healthy, none else",
         remedy="read the service's events and the stopped tasks' reasons",
     )

@@ -186,10 +186,8 @@ def _forecast(system: System, traffic: forecast.Traffic, shift: forecast.Shift, 
 
 
 def _minutes(account: Account, system: System) -> tuple[Minute, ...]:
-    """The last minutes of the pair of target groups; none where they, or the load balancer, are not there."""
-    lb, end = balancer.read_balancer(account, system), metric.closed(account.clock.now(), lag=LAG)
-    known = sorted(name for name in system.target_groups if name in lb.groups)
-    return metric.read_metrics(account, lb, known, start=end - PAST, end=end).minutes if lb.arn else ()
+    lb, end = balancer.read_pair(account, system), metric.closed(account.clock.now(), lag=LAG)
+    return metric.read_metrics(account, lb, sorted(system.target_groups), start=end - PAST, end=end).minutes
 
 
 def _waits(account: Account, system: System) -> forecast.Waits:

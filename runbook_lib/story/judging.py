@@ -75,9 +75,7 @@ def retrospective(account: Account, system: System, deployment_id: str) -> Past:
     lb = balancer.read_balancer(account, system)
     end = min(found.completed or account.clock.now(), metric.closed(account.clock.now(), lag=LAG))
     who = axis.roles(found, lb.live() or system.target_groups[0], system.target_groups)
-    known = sorted(name for name in system.target_groups if name in lb.groups)
-    start = found.created - BASELINE
-    read = metric.read_metrics(account, lb, known, start=start, end=end) if lb.arn else Metrics(start, end, ())
+    read = metric.read_metrics(account, lb, sorted(system.target_groups), start=found.created - BASELINE, end=end)
     minutes = _comparable(read, who, found)
     logs = logged.read(account, lb, who, found, end, slow_ms=_blue_p95(minutes))
     observed = [Observed(analysis.METRICS, until=end, minutes=minutes)]

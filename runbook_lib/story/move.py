@@ -38,13 +38,20 @@ def check_ready(account: Account, system: System) -> Checks:
 
     A service that has moved is not moved again: then every step of this notebook has nothing to do.
     """
-    if _in_charge(account, system):
-        return checks("Ready to move", (skip("Is the rolling service ready?", MOVED),))
-    rolling = service.read_service(account, system, system.rolling_service)
     lb = balancer.read_balancer(account, system)
+    there = ask(
+        "Is there a load balancer?",
+        lb.arn is not None,
+        seen=system.balancer if lb.arn else "none",
+        wanted=system.balancer,
+        remedy="run 10_provision, or correct name and region in the parameter file",
+    )
+    if _in_charge(account, system):
+        return checks("Ready to move", (there, skip("Is the rolling service ready?", MOVED)))
+    rolling = service.read_service(account, system, system.rolling_service)
     running = [run.id for run in pipeline.read_executions(account, system) if not run.over]
     group = lb.groups.get(system.rolling_target_group)
-    answers = [service.check_settled(rolling, system.rolling_service)]
+    answers = [there, service.check_settled(rolling, system.rolling_service)]
     if group and rolling:
         answers.append(target_group.check_targets(group, wanted=rolling.desired))
     answers.append(
@@ -104,7 +111,7 @@ def check_shift(account: Account, system: System) -> Checks:
     serving = [name for name, share in shares.items() if share]
     end = metric.closed(account.clock.now(), lag=watch.LAG)
     found = metric.read_metrics(account, lb, serving, start=end - WINDOW, end=end)
-    answers = [target_group.check_targets(lb.groups[name], wanted=1) for name in serving]
+    answers = [target_group.check_targets(lb.group(name), wanted=1) for name in serving]
     return checks("The shift", [*answers, *(_check_errors(system, found, name) for name in serving)])
 
 
@@ -218,7 +225,7 @@ def _at_rest(account: Account, system: System) -> tuple[Check, ...]:
     moved = service.read_service(account, system, system.service)
     lb = balancer.read_balancer(account, system)
     primary = moved.primary.target_group if moved and moved.primary else None
-    healthy = (target_group.check_targets(lb.groups[primary], wanted=moved.desired),) if primary and moved else ()
+    healthy = (target_group.check_targets(lb.group(primary), wanted=moved.desired),) if primary and moved else ()
     settled = service.check_settled(moved, system.service)
     return (settled, *healthy, *balancer.check_listeners(system, lb, primary).answers)
 

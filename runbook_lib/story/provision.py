@@ -94,7 +94,7 @@ def made(account: Account, system: System) -> Table:
 
 def targets(account: Account, system: System) -> Table:
     """The targets of the rolling service as the load balancer sees them."""
-    group = balancer.read_balancer(account, system).groups[system.rolling_target_group]
+    group = balancer.read_balancer(account, system).group(system.rolling_target_group)
     rows = [{"target": f"task {n}", "state": t.state, "reason": t.reason} for n, t in enumerate(group.targets, 1)]
     return table(f"Targets of {group.name}", rows, ("target", "state", "reason"))
 

@@ -87,7 +87,7 @@ def check_safe(account: Account, system: System, version: str, environment: Mapp
     primary = found.primary.target_group if found and found.primary else None
     answers = [service.check_settled(found, system.service)]
     if found and primary:
-        answers.append(target_group.check_targets(lb.groups[primary], wanted=found.desired))
+        answers.append(target_group.check_targets(lb.group(primary), wanted=found.desired))
     answers += balancer.check_listeners(system, lb, primary).answers
     answers.append(deployment.check_no_deployment(deployment.read_deployments(account, system)))
     answers += alarm.check_alarms(alarm.read_alarms(account, system.alarms), system.alarms)

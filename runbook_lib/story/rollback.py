@@ -223,7 +223,7 @@ def check_back(account: Account, system: System, past: Past, applied: Applied | 
     if applied is not None and past.flip is not None and any(id.startswith("flip.") for id in applied.answers):
         answers = list(balancer.check_listeners(system, lb, past.flip.group).answers)
         return checks(
-            f"{past.flip.revision} serves", [*answers, target_group.check_targets(lb.groups[past.flip.group], wanted=1)]
+            f"{past.flip.revision} serves", [*answers, target_group.check_targets(lb.group(past.flip.group), wanted=1)]
         )
     wanted = past.goal or ""
     current = service.read_service(account, system, system.service)
@@ -239,7 +239,7 @@ def check_back(account: Account, system: System, past: Past, applied: Applied | 
         *balancer.check_listeners(system, lb, primary.target_group if primary else None).answers,
     ]
     if primary and current:
-        answers.append(target_group.check_targets(lb.groups[primary.target_group], wanted=current.desired))
+        answers.append(target_group.check_targets(lb.group(primary.target_group), wanted=current.desired))
     return checks("The former version serves again", answers)
 
 
@@ -320,7 +320,7 @@ def _flip_of(found: service.Service | None, lb: balancer.Balancer, *, astray: bo
         return None
     to = found.primary if astray else left[0]
     why = "a listener leads elsewhere than to the live tasks" if astray else f"tasks of {to.revision} were left over"
-    groups = [lb.groups[one.target_group] for one in (found.primary, to)]
+    groups = [lb.group(one.target_group) for one in (found.primary, to)]
     wanted = (found.primary.desired, to.desired)
     healthy = all(group.healthy >= least for group, least in zip(groups, wanted, strict=True))
     return Flip(to.target_group, to.revision, why, healthy)

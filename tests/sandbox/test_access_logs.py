@@ -145,6 +145,14 @@ def test_a_first_file_shows_that_the_log_can_be_written(stage: Stage) -> None:
     assert text == "Enable AccessLog for ELB: orders at 2026-03-02T09:05:00.000Z\n"
 
 
+def test_a_log_can_be_switched_off_and_on_again(stage: Stage) -> None:
+    """The first file is written over: so is the log of a load balancer that is made anew."""
+    switch(stage, "false")
+    stage.wait(60)
+    switch(stage)
+    assert content(stage, TEST_FILE) == b"Enable AccessLog for ELB: orders at 2026-03-02T09:06:00.000Z\n"
+
+
 # ---- files
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import story_stage
 
-from runbook_lib import begin, deployment, step
+from runbook_lib import balancer, begin, deployment, step
 from runbook_lib.account import Account
 from runbook_lib.errors import CheckFailed
-from runbook_lib.story import teardown, watch
+from runbook_lib.story import move, release, rollback, teardown, watch
 
 
 def test_a_service_that_codedeploy_does_not_know_is_refused_with_the_way_there() -> None:
@@ -26,6 +26,29 @@ def test_a_service_that_codedeploy_does_not_know_is_refused_with_the_way_there()
 def test_a_group_without_a_deployment_is_no_error() -> None:
     run = begin("50_watch", story_stage.PARAMS, {}, world="moved")
     assert watch.history(run.account, run.system).rows == ()
+
+
+def test_what_was_deleted_by_hand_is_named_before_anything_is_done() -> None:
+    """A pair of target groups, then the load balancer: 15, 30, 40 and 50 say so, and not in Python's words."""
+    run = begin("30_release", story_stage.PARAMS, {}, world="released")
+    elb = run.account.client("elbv2")
+    (found,) = elb.describe_load_balancers(Names=[run.system.balancer])["LoadBalancers"]
+    for listener in elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]:
+        elb.delete_listener(ListenerArn=listener["ListenerArn"])
+    assert watch.read_story(run.account, run.system).metrics.minutes
+    for group in elb.describe_target_groups(Names=list(run.system.target_groups))["TargetGroups"]:
+        elb.delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+    bad = release.check_safe(run.account, run.system, "2.1.0", {}).bad
+    assert "no such target group" in [answer.seen for answer in bad]
+    past = rollback.read_past(run.account, run.system)
+    assert past.flip is not None
+    assert not past.flip.healthy
+    assert balancer.read_pair(run.account, run.system).groups == {}
+
+    elb.delete_load_balancer(LoadBalancerArn=found["LoadBalancerArn"])
+    assert watch.read_story(run.account, run.system).metrics.minutes == ()
+    (answer,) = move.check_ready(run.account, run.system).bad
+    assert (answer.seen, answer.wanted) == ("none", "orders")
 
 
 def test_a_tear_down_is_planned_anew_after_a_kill_behind_any_call(monkeypatch: pytest.MonkeyPatch) -> None:

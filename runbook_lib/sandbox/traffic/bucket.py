@@ -88,7 +88,9 @@ def write(world: World, bucket: str, key: str, body: bytes | Modelled) -> None:
 
     host = clients.host("s3", world.settings.region)
     content = body if isinstance(body, bytes) else b""
-    request = moto_protocol.foreign("PUT", f"https://{host}/{bucket}/{key}", {"Host": str(host)}, content)
+    # moto takes what is not signed for the public's, and lets nobody of it write where an object is already.
+    headers = {"Host": str(host), "Authorization": PRINCIPAL}
+    request = moto_protocol.foreign("PUT", f"https://{host}/{bucket}/{key}", headers, content)
     status, _, answer = moto_seam.ask(world, request, purpose=f"access-log/{bucket}")
     if status != 200:
         raise SandboxError(f"the access log {key} could not be written into {bucket}: {status} {answer[:200]!r}")
