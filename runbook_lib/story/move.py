@@ -50,9 +50,9 @@ def check_ready(account: Account, system: System) -> Checks:
         return checks("Ready to move", (there, skip("Is the rolling service ready?", MOVED)))
     rolling = service.read_service(account, system, system.rolling_service)
     running = [run.id for run in pipeline.read_executions(account, system) if not run.over]
-    group = lb.groups.get(system.rolling_target_group)
     answers = [there, service.check_settled(rolling, system.rolling_service)]
-    if group and rolling:
+    if rolling:
+        group = lb.group(system.rolling_target_group)
         answers.append(target_group.check_targets(group, wanted=rolling.desired))
     answers.append(
         ask(

@@ -51,6 +51,18 @@ def test_what_was_deleted_by_hand_is_named_before_anything_is_done() -> None:
     assert (answer.seen, answer.wanted) == ("none", "orders")
 
 
+def test_the_rolling_target_group_that_was_deleted_is_named_before_the_move() -> None:
+    """It takes its listeners with it, or it could not be deleted; the load balancer stays."""
+    run = begin("15_move_service", story_stage.PARAMS, {}, world="rolling")
+    elb = run.account.client("elbv2")
+    (group,) = elb.describe_target_groups(Names=[run.system.rolling_target_group])["TargetGroups"]
+    (arn,) = group["LoadBalancerArns"]
+    for listener in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]:
+        elb.delete_listener(ListenerArn=listener["ListenerArn"])
+    elb.delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+    assert "no such target group" in [answer.seen for answer in move.check_ready(run.account, run.system).bad]
+
+
 def test_a_tear_down_is_planned_anew_after_a_kill_behind_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The resource is gone, and the inventory does not know it yet."""
     run = begin("90_tear_down", story_stage.PARAMS, {}, world="bluegreen")
