@@ -29,7 +29,7 @@ def test_a_group_without_a_deployment_is_no_error() -> None:
 
 
 def test_what_was_deleted_by_hand_is_named_before_anything_is_done() -> None:
-    """A pair of target groups, then the load balancer: 15, 30, 40 and 50 say so, and not in Python's words."""
+    """A pair of target groups, then the load balancer: 15 and 30 say so; 40 offers no flip, 50 measures nothing."""
     run = begin("30_release", story_stage.PARAMS, {}, world="released")
     elb = run.account.client("elbv2")
     (found,) = elb.describe_load_balancers(Names=[run.system.balancer])["LoadBalancers"]
